@@ -1,0 +1,53 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Swift 6 language mode comes with the tools version; these are the features on top of it.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "tutorial-extension",
+    products: [
+        .executable(name: "tutorial-extension", targets: ["TutorialExtension"]),
+        .library(name: "Osquery", targets: ["Osquery"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .systemLibrary(name: "CLinux"),
+        .target(name: "Thrift", swiftSettings: settings),
+        .target(
+            name: "Osquery",
+            dependencies: [
+                "CLinux",
+                "Thrift",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .target(name: "Journal", dependencies: ["CLinux", "CSystemd"], swiftSettings: settings),
+        .executableTarget(
+            name: "TutorialExtension",
+            dependencies: [
+                "CLinux",
+                "Journal",
+                "Osquery",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .testTarget(name: "ThriftTests", dependencies: ["Thrift"], swiftSettings: settings),
+        .testTarget(
+            name: "OsqueryTests",
+            dependencies: ["Osquery", "Thrift"],
+            resources: [.copy("Fixtures")],
+            swiftSettings: settings),
+        .testTarget(name: "JournalTests", dependencies: ["Journal"], swiftSettings: settings),
+    ]
+)

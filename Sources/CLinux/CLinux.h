@@ -1,0 +1,29 @@
+/* What Linux has and Swift's Glibc module does not bring: headers and declarations, no logic. */
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include <malloc.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+/* The C library declares the rest only under _GNU_SOURCE, with which its fd_set would differ from the Glibc module's. */
+
+/* accept(2) */
+extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+
+/* memmem(3) */
+extern void *memmem(const void *haystack, size_t length, const void *needle, size_t needle_length);
+
+/* unix(7): what SO_PEERCRED tells */
+struct ucred {
+    pid_t pid;
+    uid_t uid;
+    gid_t gid;
+};
+
+#endif

@@ -1,0 +1,9 @@
+/* libsystemd's journal interface, as Swift imports it (Debian: libsystemd-dev). */
+#ifndef CSYSTEMD_H
+#define CSYSTEMD_H
+
+/* No CODE_FILE, CODE_LINE and CODE_FUNC of ours: osquery's own go there (sd_journal_print(3)). */
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
+#endif

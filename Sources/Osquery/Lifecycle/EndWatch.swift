@@ -1,0 +1,101 @@
+import CLinux
+import Glibc
+
+/// Notices what ends an extension, in one descriptor that can be waited for beside others.
+final class EndWatch: Sendable {
+    enum Reason: Equatable {
+        /// SIGTERM or SIGINT.
+        case signal(Int32)
+        /// osqueryd called `shutdown`.
+        case shutdown
+        /// The process that started us, osqueryd's watcher, has ended.
+        case parentEnded
+    }
+
+    enum Wake: Equatable {
+        case ends(Reason)
+        /// The other descriptor has something to read, or its peer is gone.
+        case readable
+        case timedOut
+    }
+
+    /// The process that started us; nil when that is init or was gone before we could look.
+    let parent: pid_t?
+    private let all: FileDescriptor
+    private let signals: FileDescriptor
+    private let shutdownRequest: FileDescriptor
+    private let parentEnd: FileDescriptor?
+
+    /// Blocks SIGTERM and SIGINT, to be called before there are other threads, and ignores SIGPIPE and SIGHUP: a closed
+    /// terminal or pipe must not end what carries logs.
+    init() throws(SystemError) {
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGHUP, SIG_IGN)
+        var ending = sigset_t()
+        sigemptyset(&ending)
+        sigaddset(&ending, SIGTERM)
+        sigaddset(&ending, SIGINT)
+        pthread_sigmask(SIG_BLOCK, &ending, nil)
+        let flags = Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        signals = try FileDescriptor(signalfd(-1, &ending, flags), or: "wait for", "signals")
+        shutdownRequest = try FileDescriptor(eventfd(0, flags), or: "make", "an eventfd")
+        all = try FileDescriptor(epoll_create1(Int32(SOCK_CLOEXEC.rawValue)), or: "make", "an epoll")
+        let parent = getppid()
+        if parent > 1 {
+            let descriptor = try FileDescriptor(pidfd_open(parent, 0), or: "watch process", "\(parent)")
+            try Self.add(descriptor.rawValue, to: all)
+            parentEnd = consume descriptor
+            self.parent = parent
+        } else {
+            parentEnd = nil
+            self.parent = nil
+        }
+        try Self.add(signals.rawValue, to: all)
+        try Self.add(shutdownRequest.rawValue, to: all)
+    }
+
+    /// Readable once there is a ``reason``, and from then on.
+    var descriptor: Int32 { all.rawValue }
+
+    /// The extension is to end, because osqueryd says so.
+    func requestShutdown() {
+        eventfd_write(shutdownRequest.rawValue, 1)
+    }
+
+    /// Waits until there is a reason to end, `other` becomes readable or the time is up.
+    func wait(for duration: Duration, or other: Int32? = nil) -> Wake {
+        var descriptors = [pollfd(fd: all.rawValue, events: Int16(POLLIN), revents: 0)]
+        if let other { descriptors.append(pollfd(fd: other, events: Int16(POLLIN), revents: 0)) }
+        let deadline = Deadline(in: duration)
+        _ = retryingOnInterrupt {
+            Int(poll(&descriptors, nfds_t(descriptors.count), deadline.remaining.pollTimeout))
+        }
+        if descriptors[0].revents != 0, let reason { return .ends(reason) }
+        return descriptors.dropFirst().contains { $0.revents != 0 } ? .readable : .timedOut
+    }
+
+    /// Why the extension is to end; nil while it is not.
+    var reason: Reason? {
+        if Self.isReadable(shutdownRequest.rawValue) { return .shutdown }
+        var pending = sigset_t()
+        sigpending(&pending)
+        for number in [SIGTERM, SIGINT] where sigismember(&pending, number) == 1 { return .signal(number) }
+        switch parentEnd {
+        case .some(let descriptor): return Self.isReadable(descriptor.rawValue) ? .parentEnded : nil
+        case .none: return nil
+        }
+    }
+
+    private static func isReadable(_ descriptor: Int32) -> Bool {
+        var descriptor = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&descriptor, 1, 0) > 0
+    }
+
+    private static func add(_ descriptor: Int32, to all: borrowing FileDescriptor) throws(SystemError) {
+        var event = epoll_event()
+        event.events = EPOLLIN.rawValue
+        guard epoll_ctl(all.rawValue, EPOLL_CTL_ADD, descriptor, &event) == 0 else {
+            throw SystemError("watch", "a descriptor")
+        }
+    }
+}

@@ -1,0 +1,45 @@
+public import Logging
+
+/// An osquery extension: a process of its own whose plugins osqueryd, or osqueryi, calls.
+///
+/// ```swift
+/// let options = ExtensionOptions.parseOrExit()
+/// let hello = Extension(name: "hello", version: "1.0.0", plugins: [HelloLogger()])
+/// try hello.run(options)
+/// ```
+public struct Extension: Sendable {
+    /// The name under which osqueryd lists the extension; no two may have the same.
+    public let name: String
+    public let version: String
+    public let plugins: [any ExtensionPlugin]
+    /// Where the extension says what happens to it.
+    public let logger: Logger
+
+    public init(
+        name: String, version: String, plugins: [any ExtensionPlugin], logger: Logger = Logger(label: "osquery")
+    ) {
+        self.name = name
+        self.version = version
+        self.plugins = plugins
+        self.logger = logger
+    }
+
+    /// Registers the plugins with osqueryd and answers its calls. Call it from `main`: it blocks the calling thread, and takes
+    /// SIGTERM and SIGINT over.
+    ///
+    /// Returning means that the extension has ended as it should: osqueryd sent `shutdown`, a signal or the end of the process
+    /// that started us said so, or osqueryd is gone. Calls under way have been answered, and the socket is removed.
+    ///
+    /// While the watcher that started us lives, an osqueryd worker that dies is waited for, and the plugins are registered with
+    /// its successor.
+    public func run(_ options: ExtensionOptions) throws(ExtensionError) {
+        let end: EndWatch
+        do {
+            end = try EndWatch()
+        } catch {
+            throw .failed(error)
+        }
+        var lifecycle = ExtensionLifecycle(self, options, end)
+        try lifecycle.run()
+    }
+}

@@ -1,0 +1,136 @@
+import Glibc
+import Logging
+
+/// The life of a registered extension, on the thread that calls ``run()``.
+struct ExtensionLifecycle {
+    private let description: Extension
+    private let interval: Duration
+    private let timeout: Duration
+    private let end: EndWatch
+    private let client: ExtensionManagerClient
+    private let registrar: Registrar
+    private let logger: Logger
+    /// osqueryd's watcher started us and lives on when its worker ends, so it is not for us to give up.
+    private let isWatched: Bool
+    /// What was last said of osqueryd, so that the same is not said again at each interval.
+    private var said: String?
+
+    init(_ description: Extension, _ options: ExtensionOptions, _ end: EndWatch) {
+        self.description = description
+        self.end = end
+        interval = .seconds(options.interval)
+        timeout = .seconds(options.timeout)
+        logger = description.logger
+        client = ExtensionManagerClient(
+            socketPath: options.socket, timeout: max(timeout, .seconds(1)), interrupt: end.descriptor)
+        registrar = Registrar(description, client, end, timeout: timeout, interval: interval)
+        isWatched = end.parent != nil && getenv("OSQUERY_EXTENSION") != nil
+    }
+
+    /// Returns when the extension has ended as it should.
+    mutating func run() throws(ExtensionError) {
+        guard var registration = try registrar.register(reach: timeout) else { return }
+        warnOfUnusedLoggers()
+        while true {
+            switch end.wait(for: interval, or: client.idleConnection) {
+            case .ends(let reason):
+                return finish(registration, reason)
+            case let wake:
+                registration.server.closeIdleConnections()
+                switch try keepRegistered(registration) {
+                case .asBefore: break
+                case .anew(let new): registration = new
+                case .gone: return finish(registration, end.reason)
+                }
+                // An osqueryd that ends each connection, though it lives, must not keep us busy.
+                if wake == .readable, case .ends(let reason) = end.wait(for: Self.pauseAfterHangUp) {
+                    return finish(registration, reason)
+                }
+            }
+        }
+    }
+
+    private static let pauseAfterHangUp = Duration.milliseconds(50)
+
+    private enum Outcome {
+        case asBefore
+        case anew(Registration)
+        /// osqueryd is gone for good, or we are to end.
+        case gone
+    }
+
+    /// Sees to it that osqueryd lists us. A worker that is away is waited for: by an extension that was started by hand as long
+    /// as the timeout, and as long as it takes by one that the watcher started.
+    private mutating func keepRegistered(_ registration: Registration) throws(ExtensionError) -> Outcome {
+        var backoff = Backoff(from: .milliseconds(1), upTo: .milliseconds(20))
+        var patience = Deadline(in: timeout)
+        var messages = registration.server.messageCount
+        while true {
+            do {
+                let isListed = try client.extensions().keys.contains(registration.uuid)
+                if said != nil { logger.notice("osqueryd answers again.") }
+                said = nil
+                return isListed ? .asBefore : try registerAnew(registration)
+            } catch let error as ExtensionError {
+                throw error
+            } catch let error as ManagerError {
+                guard case .notReached = error.reason else {
+                    if case .interrupted = error.reason { return .asBefore }
+                    say(error)
+                    // It is there, and answers nothing that makes sense: ask again at the next interval.
+                    return .asBefore
+                }
+                say(error)
+            } catch {
+                throw .failed(SystemError("ask", "osqueryd"))
+            }
+            // Whoever still calls us is alive, though its socket's file may be gone (osquery issue 7602).
+            if registration.server.messageCount != messages {
+                messages = registration.server.messageCount
+                patience = Deadline(in: max(timeout, interval * 2))
+            }
+            if !isWatched && patience.hasPassed { return .gone }
+            if case .ends = end.wait(for: backoff.next()) { return .gone }
+        }
+    }
+
+    private func registerAnew(_ registration: Registration) throws(ExtensionError) -> Outcome {
+        logger.notice("osqueryd does not list this extension any more: registering again.")
+        guard let new = try registrar.register(reach: isWatched ? nil : timeout) else { return .gone }
+        registration.server.stop(within: .zero)
+        return .anew(new)
+    }
+
+    private mutating func say(_ error: ManagerError) {
+        let text = error.description
+        guard text != said else { return }
+        said = text
+        logger.warning("\(error)")
+    }
+
+    /// Answers what is under way, takes us out of osqueryd's list where it is there to be told, and removes the socket.
+    private func finish(_ registration: Registration, _ reason: EndWatch.Reason?) {
+        logger.info("The extension ends.", metadata: ["reason": "\(reason.map { "\($0)" } ?? "osqueryd is gone")"])
+        if reason != .shutdown, reason != nil {
+            client.disconnect()
+            let lastWords = ExtensionManagerClient(socketPath: client.socketPath, timeout: .milliseconds(250))
+            try? lastWords.deregisterExtension(registration.uuid)
+        }
+        registration.server.stop(within: .milliseconds(600))
+    }
+
+    /// Says so when osqueryd's `--logger_plugin` names none of our loggers: nothing would be logged, and nobody would know why.
+    private func warnOfUnusedLoggers() {
+        let loggers = description.plugins.filter { type(of: $0).registry == .logger }.map(\.name)
+        guard !loggers.isEmpty, let options = try? client.options(), let option = options["logger_plugin"] else {
+            return
+        }
+        let named = option.value.split(separator: ",").map { $0.drop { $0 == " " } }
+        guard !loggers.contains(where: { named.contains($0[...]) }) else { return }
+        logger.warning(
+            """
+            osqueryd logs to “\(option.value)” and nothing of it comes here: start osqueryd with \
+            --logger_plugin=\(loggers.joined(separator: ",")).
+            """)
+    }
+}

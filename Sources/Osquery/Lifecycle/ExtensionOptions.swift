@@ -1,0 +1,40 @@
+public import ArgumentParser
+
+/// The flags that osqueryd starts an extension with (osquery: core/watcher.cpp, Watcher::createExtension).
+///
+/// In a command of swift-argument-parser: `@OptionGroup var options: ExtensionOptions`.
+public struct ExtensionOptions: ParsableArguments, Sendable {
+    /// The longest `--socket`: with a dot and a number of five digits it still fits into a socket's address.
+    public static let longestSocketPath = UnixSocket.longestPath - 6
+
+    @Option(help: "osqueryd's extension socket, the one that its --extensions_socket names.")
+    public var socket: String
+
+    @Option(help: ArgumentHelp("Seconds to wait for osqueryd.", valueName: "seconds"))
+    public var timeout: Int = 3
+
+    @Option(help: ArgumentHelp("Seconds between looks whether osqueryd is still there.", valueName: "seconds"))
+    public var interval: Int = 3
+
+    @Flag(help: "Say what happens, not only what goes wrong.")
+    public var verbose = false
+
+    public init() {}
+
+    public func validate() throws {
+        guard !socket.isEmpty else {
+            throw ValidationError("--socket is empty: name the socket that osqueryd's --extensions_socket names.")
+        }
+        guard socket.utf8.count <= Self.longestSocketPath else {
+            throw ValidationError(
+                "--socket has \(socket.utf8.count) bytes: choose a path of at most \(Self.longestSocketPath) for "
+                    + "osqueryd's --extensions_socket, which is what the address of a unix socket has room for.")
+        }
+        guard (0...86400).contains(timeout) else {
+            throw ValidationError("--timeout is \(timeout): give it seconds, from 0 to 86400.")
+        }
+        guard (1...86400).contains(interval) else {
+            throw ValidationError("--interval is \(interval): give it seconds, from 1 to 86400.")
+        }
+    }
+}

@@ -1,0 +1,21 @@
+/// What an extension registers with osqueryd under a name.
+///
+/// One kind of plugin is refined from this protocol for each of osquery's registries, like ``LoggerPlugin``; conform to
+/// those rather than to this.
+public protocol ExtensionPlugin: Sendable {
+    /// The kind of plugin.
+    static var registry: PluginRegistry { get }
+    /// The name that osqueryd's flags and queries use.
+    var name: String { get }
+    /// Route info sent at registration: a table's columns; empty for a logger.
+    var routes: [ExtensionResponse.Row] { get }
+
+    /// Answers a call of osqueryd. An error thrown is answered as status 1 with the error's text.
+    ///
+    /// The call runs on a thread of its own for as long as it does not suspend, so it may block without delaying others.
+    func call(_ request: PluginRequest) async throws -> ExtensionResponse
+}
+
+extension ExtensionPlugin {
+    public var routes: [ExtensionResponse.Row] { [] }
+}

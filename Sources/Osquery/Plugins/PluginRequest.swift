@@ -1,0 +1,70 @@
+import Thrift
+
+/// The map of strings that osqueryd calls a plugin with, still in the message that brought it.
+public struct PluginRequest: Sendable {
+    private let bytes: ByteSlice
+    /// Where the first key's length stands.
+    private let start: Int
+    private let count: Int
+
+    /// The map that `reader` is at, type codes and count first.
+    init(from reader: inout ThriftReader, in bytes: ByteSlice) throws(ThriftError) {
+        var start: Int?
+        var count = 0
+        let head = reader.offset
+        try reader.readMap(from: .string, to: .string) { (reader) throws(ThriftError) in
+            if start == nil { start = reader.offset }
+            count += 1
+            _ = try reader.readBytes()
+            _ = try reader.readBytes()
+        }
+        self.bytes = bytes
+        self.start = start ?? head
+        self.count = count
+    }
+
+    /// A request without entries.
+    init() {
+        bytes = ByteSlice([])
+        start = 0
+        count = 0
+    }
+
+    /// A request for tests of a plugin.
+    public init(_ entries: [String: String]) {
+        var writer = ThriftWriter()
+        writer.writeMapHeader(from: .string, to: .string, count: entries.count)
+        for (key, value) in entries {
+            writer.writeString(key)
+            writer.writeString(value)
+        }
+        bytes = ByteSlice(writer.bytes)
+        start = 6
+        count = entries.count
+    }
+
+    /// The value of `key`, as it came.
+    public subscript(key: StaticString) -> LogText? {
+        first { $0 == key }
+    }
+
+    /// The keys there are, in the order in which they came.
+    public var keys: [String] {
+        var keys: [String] = []
+        _ = first {
+            keys.append($0.string)
+            return false
+        }
+        return keys
+    }
+
+    private func first(where isWanted: (ByteSlice) -> Bool) -> LogText? {
+        var reader = ThriftReader(bytes, at: start)
+        for _ in 0..<count {
+            // Both were read once when the request was made.
+            guard let key = try? reader.readBytes(), let value = try? reader.readBytes() else { return nil }
+            if isWanted(key) { return LogText(value) }
+        }
+        return nil
+    }
+}

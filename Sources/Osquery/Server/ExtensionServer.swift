@@ -1,0 +1,159 @@
+import CLinux
+import Glibc
+import Logging
+import Synchronization
+import Thrift
+
+/// Answers osqueryd at a unix socket: a few threads that all wait in `accept`, each of which serves the connection that it
+/// gets to its end. There is no hand-over between threads, since every plugin call of osqueryd is two new connections.
+///
+/// Only root and our own user are answered. A plugin call that takes long holds its own thread and nothing else.
+final class ExtensionServer: Sendable {
+    /// A connection on which nothing has happened for so long is closed.
+    private static let idleLimit = Duration.seconds(60)
+
+    let socketPath: String
+    private let listener: FileDescriptor
+    private let processor: ExtensionProcessor
+    private let table = ConnectionTable()
+    private let contacts = Atomic<Int>(0)
+    private let logger: Logger
+    private let onShutdown: @Sendable () -> Void
+
+    /// Begins to listen; connections are queued from now on, and answered after ``start()``.
+    ///
+    /// - Parameters:
+    ///   - socketPath: Where to listen. The socket that a dead process left there is replaced; anything else is left alone
+    ///     and is an error.
+    ///   - onShutdown: Called when osqueryd has told the extension to end, and has its answer.
+    init(
+        socketPath: String, processor: ExtensionProcessor, logger: Logger, onShutdown: @escaping @Sendable () -> Void
+    ) throws(SystemError) {
+        try Self.removeStaleSocket(at: socketPath)
+        listener = try UnixSocket.listen(at: socketPath)
+        self.socketPath = socketPath
+        self.processor = processor
+        self.logger = logger
+        self.onShutdown = onShutdown
+    }
+
+    /// Starts to answer.
+    func start() throws(SystemError) {
+        for worker in table.firstWorkers() { try start(worker) }
+    }
+
+    /// How many messages there have been: whoever calls us is alive.
+    var messageCount: Int { contacts.load(ordering: .relaxed) }
+
+    /// Closes connections that nobody uses any more.
+    func closeIdleConnections() {
+        table.closeIdle(longerThan: Self.idleLimit)
+    }
+
+    /// Removes the socket and takes no more connections; calls under way have `limit` to end.
+    func stop(within limit: Duration) {
+        unlink(socketPath)
+        table.stop()
+        // Ends every accept(2) with EINVAL.
+        shutdown(listener.rawValue, Int32(SHUT_RDWR))
+        let deadline = Deadline(in: limit)
+        while !table.isEmpty && !deadline.hasPassed { usleep(1000) }
+    }
+
+    private static func removeStaleSocket(at path: String) throws(SystemError) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else { throw SystemError("make a socket at", path, code: EEXIST) }
+        do {
+            _ = try UnixSocket.connect(to: path, timeout: .seconds(1))
+        } catch {
+            guard error.code == ECONNREFUSED else { throw error }
+            unlink(path)
+            return
+        }
+        throw SystemError("make a socket at", path, code: EADDRINUSE)
+    }
+}
+
+// MARK: - A thread's work
+
+extension ExtensionServer {
+    private func start(_ worker: ConnectionTable.Worker) throws(SystemError) {
+        do {
+            try BlockingThread.start { self.run(worker) }
+        } catch {
+            table.failedToStart(worker)
+            throw error
+        }
+    }
+
+    private func run(_ worker: ConnectionTable.Worker) {
+        var receiver = MessageReceiver()
+        var writer = ThriftWriter()
+        let gate = CallGate()
+        repeat {
+            guard let connection = accept() else { return table.ended(worker) }
+            if let another = table.accepted(connection, by: worker) {
+                do {
+                    try start(another)
+                } catch {
+                    logger.error("One connection after the other is served: \(error)")
+                }
+            }
+            let isShutdown = serve(connection, worker, &receiver, &writer, gate)
+            let goesOn = table.finished(worker)
+            close(connection)
+            receiver.reset()
+            if isShutdown { onShutdown() }
+            if !goesOn { return }
+        } while true
+    }
+
+    /// Waits for a connection; nil when the server stops.
+    private func accept() -> Int32? {
+        while true {
+            let connection = accept4(listener.rawValue, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
+            if connection >= 0 { return connection }
+            switch errno {
+            case EINTR, ECONNABORTED: continue
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+                logger.error("\(SystemError("take a connection at", socketPath))")
+                usleep(100_000)
+            default: return nil
+            }
+        }
+    }
+
+    /// Answers a connection's messages until it ends; whether one of them was `shutdown`.
+    private func serve(
+        _ connection: Int32, _ worker: ConnectionTable.Worker,
+        _ receiver: inout MessageReceiver, _ writer: inout ThriftWriter, _ gate: CallGate
+    ) -> Bool {
+        guard let user = UnixSocket.peerUser(of: connection), user == 0 || user == geteuid() else {
+            logger.warning("A connection of another user than root and our own was refused.")
+            return false
+        }
+        while true {
+            writer.removeAll()
+            var outcome = ExtensionProcessor.Outcome.close
+            do {
+                let message = try receiver.next(from: connection)
+                contacts.add(1, ordering: .relaxed)
+                table.answers(worker)
+                outcome = processor.answer(message, into: &writer, gate)
+            } catch {
+                guard case .malformed(let error, let header, let name) = error else { return false }
+                logger.warning("A message that is no call of osqueryd's was refused: \(error)")
+                processor.answerMalformed(error, header, name: name, into: &writer)
+            }
+            table.waits(worker)
+            do {
+                if !writer.bytes.isEmpty { try UnixSocket.send(writer.bytes, to: connection) }
+            } catch {
+                logger.debug("An answer was not taken: \(error)")
+                outcome = outcome == .shutdown ? .shutdown : .close
+            }
+            if outcome != .goOn { return outcome == .shutdown }
+        }
+    }
+}

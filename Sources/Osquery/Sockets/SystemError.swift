@@ -1,0 +1,29 @@
+import Glibc
+
+/// A system call that failed: what was being done, on what, and why.
+public struct SystemError: Error, Equatable, CustomStringConvertible {
+    /// What was being done, as in “connect to”.
+    public let operation: String
+    /// What it was done on; a path, mostly.
+    public let subject: String
+    /// errno(3).
+    public let code: Int32
+
+    init(_ operation: String, _ subject: String, code: Int32 = errno) {
+        self.operation = operation
+        self.subject = subject
+        self.code = code
+    }
+
+    public var description: String {
+        "Cannot \(operation) \(subject): \(String(cString: strerror(code)))."
+    }
+}
+
+/// Calls `body` again for as long as a signal interrupts it.
+func retryingOnInterrupt(_ body: () -> Int) -> Int {
+    while true {
+        let result = body()
+        if result != -1 || errno != EINTR { return result }
+    }
+}

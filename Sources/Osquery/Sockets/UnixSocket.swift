@@ -1,0 +1,83 @@
+import CLinux
+import Glibc
+
+/// Unix stream sockets, as system calls.
+enum UnixSocket {
+    /// Bytes that fit into sun_path. The kernel needs no NUL behind a path that fills it (unix(7)).
+    static let longestPath = 108
+
+    static func make() throws(SystemError) -> FileDescriptor {
+        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        return try FileDescriptor(socket(AF_UNIX, type, 0), or: "make", "a unix socket")
+    }
+
+    /// Connects to the socket at `path`, waiting no longer than `timeout` where its queue of new connections is full.
+    static func connect(to path: String, timeout: Duration) throws(SystemError) -> FileDescriptor {
+        let descriptor = try make()
+        var time = timeval(timeout)
+        setsockopt(
+            descriptor.rawValue, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+        let result = try withAddress(path) { address, length in
+            retryingOnInterrupt { Int(Glibc.connect(descriptor.rawValue, address, length)) }
+        }
+        guard result == 0 else { throw SystemError("connect to", path) }
+        return descriptor
+    }
+
+    /// Listens at `path`, which only our own user can connect to.
+    static func listen(at path: String) throws(SystemError) -> FileDescriptor {
+        let descriptor = try make()
+        // Before bind, so that the file never exists with another mode: Linux makes it with the mode of the socket's inode.
+        fchmod(descriptor.rawValue, 0o600)
+        let result = try withAddress(path) { address, length in
+            Int(bind(descriptor.rawValue, address, length))
+        }
+        guard result == 0 else { throw SystemError("bind a socket at", path) }
+        guard Glibc.listen(descriptor.rawValue, 128) == 0 else { throw SystemError("listen at", path) }
+        return descriptor
+    }
+
+    /// The user at the other end of a connection, as the kernel knows it (SO_PEERCRED, unix(7)).
+    static func peerUser(of connection: Int32) -> uid_t? {
+        var credentials = ucred()
+        var length = socklen_t(MemoryLayout<ucred>.size)
+        guard getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0 else { return nil }
+        return credentials.uid
+    }
+
+    /// Sends all of `bytes`. A peer that is gone is an error, never a signal.
+    static func send(_ bytes: [UInt8], to connection: Int32) throws(SystemError) {
+        var sent = 0
+        while sent < bytes.count {
+            let result = bytes.withUnsafeBytes { all in
+                let rest = UnsafeRawBufferPointer(rebasing: all[sent...])
+                return retryingOnInterrupt { Glibc.send(connection, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL)) }
+            }
+            guard result >= 0 else { throw SystemError("send to", "a connection") }
+            sent += result
+        }
+    }
+
+    private static func withAddress<R>(
+        _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R
+    ) throws(SystemError) -> R {
+        let bytes = Array(path.utf8)
+        guard !bytes.isEmpty, bytes.count <= longestPath, !bytes.contains(0) else {
+            throw SystemError("use as a socket's path", "“\(path)”", code: bytes.isEmpty ? ENOENT : ENAMETOOLONG)
+        }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        let length = socklen_t(MemoryLayout<sockaddr_un>.offset(of: \.sun_path)! + bytes.count)
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
+        }
+    }
+}
+
+extension timeval {
+    init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        self.init(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+    }
+}

@@ -1,0 +1,67 @@
+import Journal
+import Osquery
+import Synchronization
+import Thrift
+
+/// The logger plugin `journal`: each of osqueryd's logs becomes a journal entry whose `MESSAGE` is the text as it came.
+final class JournalLogger: LoggerPlugin {
+    let name = "journal"
+    private let writer = JournalWriter()
+    /// Who logs: what `init` said, which is not said again when the extension was restarted.
+    private let identifier = Mutex("osqueryd")
+
+    func logString(_ text: LogText) throws {
+        try log(text, "OSQUERY_LOG_TYPE=string") { $0.addResultFields(of: text) }
+    }
+
+    func logSnapshot(_ text: LogText) throws {
+        try log(text, "OSQUERY_LOG_TYPE=snapshot") { $0.addResultFields(of: text) }
+    }
+
+    func logStatus(_ lines: [StatusLine]) throws {
+        for line in lines {
+            try log(line.text, "OSQUERY_LOG_TYPE=status", line.severity.priority) { $0.addStatusFields(of: line) }
+        }
+    }
+
+    func logInit(_ processName: LogText) throws {
+        if processName.count > 0 { identifier.withLock { $0 = processName.description } }
+        try log(processName, "OSQUERY_LOG_TYPE=init")
+    }
+
+    func logHealth(_ text: LogText) throws {
+        try log(text, "OSQUERY_LOG_TYPE=health")
+    }
+
+    func logEvent(_ text: LogText) throws {
+        try log(text, "OSQUERY_LOG_TYPE=event")
+    }
+
+    private func log(
+        _ text: LogText, _ type: StaticString, _ priority: StaticString = "PRIORITY=6",
+        _ addFields: (inout JournalEntry) -> Void = { _ in }
+    ) throws(JournalError) {
+        var entry = JournalEntry()
+        entry.add(priority)
+        entry.add("SYSLOG_IDENTIFIER", identifier.withLock { $0 })
+        entry.add(type)
+        addFields(&entry)
+        // Where the text stands in the message it is the logger's alone while the logger is called.
+        let result = text.bytes.withPrefix("MESSAGE=") { field in
+            Result { () throws(JournalError) in try writer.send(entry, message: field) }
+        }
+        try result.get()
+    }
+}
+
+extension StatusLine.Severity? {
+    /// glog's severities as syslog's priorities.
+    fileprivate var priority: StaticString {
+        switch self {
+        case .fatal: "PRIORITY=2"
+        case .error: "PRIORITY=3"
+        case .warning: "PRIORITY=4"
+        case .info, nil: "PRIORITY=6"
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import Logging
+import Osquery
+
+/// The command: reads osqueryd's flags, makes the plugins, runs the extension.
+@main
+struct TutorialExtension: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tutorial-extension",
+        abstract: "Carries every log of osqueryd into the systemd journal.",
+        discussion: """
+            osqueryd starts this extension when its path stands in the file that --extensions_autoload names, and logs \
+            through it with --logger_plugin=journal. Find the logs with: journalctl OSQUERY_LOG_TYPE=status
+            """,
+        version: Version.current)
+
+    @OptionGroup var options: ExtensionOptions
+
+    func run() throws {
+        Memory.configure()
+        let logger = Words.logger(isVerbose: options.verbose)
+        let tutorial = Extension(
+            name: Self.configuration.commandName!,
+            version: Version.current,
+            plugins: [JournalLogger()],
+            logger: logger)
+        do {
+            try tutorial.run(options)
+        } catch {
+            logger.critical("\(error)")
+            throw ExitCode(error.exitCode)
+        }
+    }
+}

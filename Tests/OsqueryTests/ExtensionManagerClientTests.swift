@@ -1,0 +1,132 @@
+import Foundation
+import Glibc
+import Testing
+
+@testable import Osquery
+@testable import Thrift
+
+/// Takes one connection, notes what comes first, and answers with bytes that it was given.
+private final class ScriptedManager: Sendable {
+    let path = "/tmp/osquery-client-\(UUID().uuidString)"
+    private let listener: FileDescriptor
+    private let received = AsyncStream<[UInt8]>.makeStream()
+
+    init(answer: [UInt8]?, expecting count: Int = 1) throws {
+        listener = try UnixSocket.listen(at: path)
+        try BlockingThread.start { [self] in
+            let connection = accept(listener.rawValue, nil, nil)
+            var bytes: [UInt8] = []
+            while bytes.count < count {
+                var part = [UInt8](repeating: 0, count: 4096)
+                let length = recv(connection, &part, part.count, 0)
+                if length <= 0 { break }
+                bytes += part[..<length]
+            }
+            received.continuation.yield(bytes)
+            if let answer { try? UnixSocket.send(answer, to: connection) } else { usleep(500_000) }
+            close(connection)
+        }
+    }
+
+    deinit { unlink(path) }
+
+    func firstBytes() async -> [UInt8] {
+        var iterator = received.stream.makeAsyncIterator()
+        return await iterator.next() ?? []
+    }
+}
+
+@Suite struct ExtensionManagerClientTests {
+    private static let info = ExtensionInfo(name: "hello", version: "1.0.0")
+
+    /// Each method, with what its vector's reply says.
+    private static let methods: [(String, @Sendable (ExtensionManagerClient) throws -> Bool)] = [
+        (
+            "ping",
+            {
+                try $0.ping()
+                return true
+            }
+        ),
+        ("extensions", { try $0.extensions() == [12004: info] }),
+        (
+            "options",
+            { try $0.options() == ["logger_plugin": OptionInfo(value: "journal", defaultValue: "filesystem")] }
+        ),
+        ("registerExtension", { try $0.registerExtension(info, plugins: [RecordingLogger()]) == 12004 }),
+        (
+            "deregisterExtension",
+            {
+                try $0.deregisterExtension(12004)
+                return true
+            }
+        ),
+        ("query", { try $0.query("SELECT 1 AS one") == [["one": "1"]] }),
+        ("getQueryColumns", { try $0.getQueryColumns("SELECT 1 AS one") == [["one": "INTEGER"]] }),
+    ]
+
+    @Test("each method sends the bytes that Apache Thrift writes, and reads its reply", arguments: methods.indices)
+    func vectors(index: Int) async throws {
+        let (method, call) = Self.methods[index]
+        let expected = try Vectors.bytes("\(method).call")
+        let manager = try ScriptedManager(answer: try Vectors.bytes("\(method).reply"), expecting: expected.count)
+        #expect(try call(ExtensionManagerClient(socketPath: manager.path)))
+        #expect(await manager.firstBytes() == expected)
+    }
+
+    private func error(answer: [UInt8]?, timeout: Duration = .seconds(5)) throws -> ManagerError? {
+        let manager = try ScriptedManager(answer: answer)
+        do {
+            try ExtensionManagerClient(socketPath: manager.path, timeout: timeout).ping()
+        } catch {
+            #expect(error.method == "ping")
+            #expect(error.description.hasPrefix("ping at \(manager.path): "))
+            return error
+        }
+        return nil
+    }
+
+    @Test("what is no answer to the call is an error that names the method")
+    func badAnswers() throws {
+        let reply = try Vectors.bytes("ping.reply")
+        for answer in [
+            Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8), try Vectors.bytes("extensions.reply"), [0, 0, 0, 0],
+        ] {
+            guard case .badReply = try error(answer: answer)?.reason else {
+                guard answer.count == 4 else { return #expect(Bool(false), "\(answer) was taken for an answer") }
+                continue
+            }
+        }
+        for length in 0..<reply.count {
+            guard case .closed = try error(answer: Array(reply[..<length]))?.reason else {
+                return #expect(Bool(false), "\(length) bytes of a reply were taken for an answer")
+            }
+        }
+        guard case .timedOut = try error(answer: nil, timeout: .milliseconds(50))?.reason else {
+            return #expect(Bool(false), "silence was taken for an answer")
+        }
+    }
+
+    @Test("an exception and a refusal carry osqueryd's words")
+    func refusals() throws {
+        var writer = ThriftWriter()
+        writer.writeMessageHeader(.exception, name: ByteSlice("ping"), sequenceID: 1)
+        ApplicationException(.internalError, "out of order").write(to: &writer)
+        #expect(try error(answer: writer.bytes)?.description.contains("out of order") == true)
+        writer.removeAll()
+        writer.writeMessageHeader(.reply, name: ByteSlice("ping"), sequenceID: 1)
+        writer.writeField(0, .structure)
+        ExtensionStatus.failure("Duplicate extension registered").write(to: &writer)
+        writer.writeStop()
+        guard case .refused(1, "Duplicate extension registered") = try error(answer: writer.bytes)?.reason else {
+            return #expect(Bool(false), "a refusal was taken for success")
+        }
+    }
+
+    @Test("a socket that is not there is said to be not reached")
+    func noSocket() {
+        let client = ExtensionManagerClient(socketPath: "/nowhere/osquery.em")
+        let error = #expect(throws: ManagerError.self) { try client.ping() }
+        #expect(error?.description.contains("No such file or directory. Is osqueryd running") == true)
+    }
+}
