@@ -86,7 +86,8 @@ class Manager:
 
     def stop(self):
         """Ends as a worker that dies does: the socket and all connections are closed."""
-        self._server.stop()
+        if self._server:
+            self._server.stop()
 
     @property
     def uuid(self):
@@ -142,10 +143,13 @@ class _StoppableServer:
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
     def stop(self):
+        if self.listener is None:
+            return
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+        self.listener = None
         for connection in self.connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -180,6 +184,50 @@ def connect(path, timeout=300):
         yield Extension.Client(TBinaryProtocol.TBinaryProtocol(buffered))
     finally:
         buffered.close()
+
+
+@contextlib.contextmanager
+def connect_raw(path, timeout=5):
+    """A plain socket, for bytes that no client would send."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(timeout)
+    connection.connect(path)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def encode_call(registry, item, request):
+    """The bytes of a call."""
+    return _encode(lambda client: client.send_call(registry, item, request))
+
+
+def encode_ping():
+    return _encode(lambda client: client.send_ping())
+
+
+def _encode(send):
+    transport = TTransport.TMemoryBuffer()
+    send(Extension.Client(TBinaryProtocol.TBinaryProtocol(transport)))
+    return transport.getvalue()
+
+
+def decode_response(connection):
+    """Reads the answer to a call from a plain socket; raises what Thrift's library makes of an exception."""
+    return _client_of(connection).recv_call()
+
+
+def decode_ping(connection):
+    return _client_of(connection).recv_ping()
+
+
+def _client_of(connection):
+    # The library would close the descriptor with its transport.
+    transport = TSocket.TSocket()
+    transport.setHandle(connection.dup())
+    transport.handle.settimeout(connection.gettimeout())
+    return Extension.Client(TBinaryProtocol.TBinaryProtocol(transport))
 
 
 def observed_requests():

@@ -28,27 +28,3 @@ final class CallGate: Sendable {
         }
     }
 }
-
-/// A counting semaphore (sem_overview(7)); neither call costs a system call when nobody has to wait.
-///
-/// Sendable because sem_post and sem_wait are made for being called from several threads at once.
-private final class Semaphore: @unchecked Sendable {
-    private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
-
-    init() {
-        sem_init(semaphore, 0, 0)
-    }
-
-    deinit {
-        sem_destroy(semaphore)
-        semaphore.deallocate()
-    }
-
-    func signal() {
-        sem_post(semaphore)
-    }
-
-    func wait() {
-        _ = retryingOnInterrupt { Int(sem_wait(semaphore)) }
-    }
-}

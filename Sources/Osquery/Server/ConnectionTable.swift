@@ -2,44 +2,87 @@ import Glibc
 import Synchronization
 
 /// Who of the server's threads does what: at most ``limit`` threads, each either waiting for a connection or serving one.
+///
+/// As a rule one thread alone takes all connections, since two that wait take turns, and each turn costs a switch of threads:
+/// 90 ms of CPU per 1,000 lines instead of 62. When that one is held up by a plugin or a silent peer, ``tick()`` notices, and for
+/// a while there is always another thread that waits.
 final class ConnectionTable: Sendable {
     /// Threads, and so connections served at once. osqueryd has a handful of callers.
     static let limit = 64
-    /// Threads that wait for connections when there is nothing to do.
-    private static let spare = 2
-    /// Waiting threads beyond which one that has served its connection ends.
-    private static let mostSpare = 4
+    /// Threads waiting for connections beyond which one that has served its connection ends.
+    private static let mostWaiting = (usually: 1, crowded: 4)
+    /// Ticks without a thread held up after which one waiting thread is enough again.
+    private static let crowdedTicks = 100
 
     private struct State {
         /// The connection of each thread; -1 of one that waits for a connection, nil where there is no thread.
         var connections = [Int32?](repeating: nil, count: limit)
         var waiting = 0
+        /// Connections taken so far.
+        var accepted = 0
+        var acceptedAtTick = 0
+        /// Whether somebody calls ``tick()``.
+        var isTicking = false
+        /// Ticks for which there shall be a waiting thread at all times.
+        var crowded = 0
         var isStopping = false
     }
 
     private let state = Mutex(State())
-    /// Since when each thread waits for its peer, in milliseconds of ``now``; 0 while it answers a message.
+    /// Since when each thread waits for its peer, in microseconds of ``now``; 0 while it answers a message.
     private let waitingSince = (0..<limit).map { _ in Counter() }
 
     /// A thread to be started: its number, for the other calls.
     typealias Worker = Int
 
-    /// The threads to begin with.
-    func firstWorkers() -> [Worker] {
-        state.withLock { state in (0..<Self.spare).compactMap { _ in Self.add(to: &state) } }
+    /// What a thread is to do besides, now that it has taken a connection.
+    enum Duty {
+        case none
+        case start(Worker)
+        case beginTicking
     }
 
-    /// A thread has taken `connection`. Where none is left that waits for the next one, answers a thread to start; where
-    /// there may be no more, the connection that has been idle longest gives way.
-    func accepted(_ connection: Int32, by worker: Worker) -> Worker? {
+    /// The thread to begin with.
+    func firstWorker() -> Worker? {
+        state.withLock { Self.add(to: &$0) }
+    }
+
+    /// A thread has taken `connection`. Where it is crowded and none is left that waits for the next one, another is to be
+    /// started; where there may be no more, the connection that has been idle longest gives way.
+    func accepted(_ connection: Int32, by worker: Worker) -> Duty {
         waits(worker)
         return state.withLock { state in
             state.connections[worker] = connection
             state.waiting -= 1
-            guard state.waiting == 0, !state.isStopping else { return nil }
-            if let added = Self.add(to: &state) { return added }
-            closeOldest(&state)
-            return nil
+            state.accepted += 1
+            if state.isStopping { return .none }
+            if state.crowded > 0 && state.waiting == 0 { return makeRoom(&state).map(Duty.start) ?? .none }
+            if state.isTicking { return .none }
+            state.isTicking = true
+            return .beginTicking
+        }
+    }
+
+    /// What is to be done a little while after connections were taken.
+    enum TickOutcome {
+        case goOn
+        /// Whoever waits for connections is held up.
+        case start(Worker)
+        /// Nothing happens: no tick until ``accepted(_:by:)`` asks for it.
+        case rest
+    }
+
+    /// Looks whether connections are still being taken.
+    func tick() -> TickOutcome {
+        state.withLock { state in
+            defer { state.acceptedAtTick = state.accepted }
+            let isHeldUp = state.waiting == 0 && state.accepted == state.acceptedAtTick
+            state.crowded = isHeldUp ? Self.crowdedTicks : max(0, state.crowded - 1)
+            if !state.isStopping, isHeldUp { return makeRoom(&state).map(TickOutcome.start) ?? .goOn }
+            let isQuiet = state.waiting > 0 && state.crowded == 0 && state.accepted == state.acceptedAtTick
+            guard isQuiet || state.isStopping else { return .goOn }
+            state.isTicking = false
+            return .rest
         }
     }
 
@@ -64,7 +107,8 @@ final class ConnectionTable: Sendable {
     /// The thread is about to close its connection; whether it shall wait for another.
     func finished(_ worker: Worker) -> Bool {
         state.withLock { state in
-            let goesOn = !state.isStopping && state.waiting < Self.mostSpare
+            let mostWaiting = state.crowded > 0 ? Self.mostWaiting.crowded : Self.mostWaiting.usually
+            let goesOn = !state.isStopping && state.waiting < mostWaiting
             state.connections[worker] = goesOn ? -1 : nil
             if goesOn { state.waiting += 1 }
             return goesOn
@@ -81,7 +125,7 @@ final class ConnectionTable: Sendable {
 
     /// Closes the connections whose peers have been silent for longer than `limit`.
     func closeIdle(longerThan limit: Duration) {
-        let oldest = Self.now - limit.components.seconds * 1000
+        let oldest = Self.now - limit.components.seconds * 1_000_000
         state.withLock { state in
             for (worker, connection) in state.connections.enumerated() {
                 let since = waitingSince[worker].value.load(ordering: .relaxed)
@@ -98,9 +142,21 @@ final class ConnectionTable: Sendable {
         }
     }
 
+    /// Whether ``stop()`` has been called.
+    var isStopped: Bool {
+        state.withLock { $0.isStopping }
+    }
+
     /// Whether no thread is left.
     var isEmpty: Bool {
         state.withLock { $0.connections.allSatisfy { $0 == nil } }
+    }
+
+    /// A thread to start, or, where there may be no more, nil, and the end of the connection that was idle longest.
+    private func makeRoom(_ state: inout State) -> Worker? {
+        if let added = Self.add(to: &state) { return added }
+        closeOldest(&state)
+        return nil
     }
 
     private static func add(to state: inout State) -> Worker? {
@@ -123,8 +179,9 @@ final class ConnectionTable: Sendable {
 
     private static var now: Int64 {
         var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
-        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+        // Not the coarse clock: among connections of the same tick the newest would be taken for the oldest.
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
     }
 
     private final class Counter: Sendable {

@@ -4,19 +4,25 @@ import Logging
 import Synchronization
 import Thrift
 
-/// Answers osqueryd at a unix socket: a few threads that all wait in `accept`, each of which serves the connection that it
-/// gets to its end. There is no hand-over between threads, since every plugin call of osqueryd is two new connections.
+/// Answers osqueryd at a unix socket: a thread waits in `accept` and serves the connection that it gets to its end. There is no
+/// hand-over between threads, since every plugin call of osqueryd is two new connections.
 ///
-/// Only root and our own user are answered. A plugin call that takes long holds its own thread and nothing else.
+/// Only root and our own user are answered. A plugin call that takes long holds its own thread, and nobody else for longer than
+/// a moment: ``ConnectionTable`` says when another thread is needed.
 final class ExtensionServer: Sendable {
     /// A connection on which nothing has happened for so long is closed.
     private static let idleLimit = Duration.seconds(60)
+    /// How long a connection may hold up the next one at the worst, in microseconds.
+    private static let tick: UInt32 = 10_000
 
     let socketPath: String
     private let listener: FileDescriptor
     private let processor: ExtensionProcessor
     private let table = ConnectionTable()
+    private let ticks = Semaphore()
     private let contacts = Atomic<Int>(0)
+    private let saidForeignUser = Said()
+    private let saidMalformed = Said()
     private let logger: Logger
     private let onShutdown: @Sendable () -> Void
 
@@ -39,7 +45,8 @@ final class ExtensionServer: Sendable {
 
     /// Starts to answer.
     func start() throws(SystemError) {
-        for worker in table.firstWorkers() { try start(worker) }
+        try BlockingThread.start { self.watch() }
+        if let worker = table.firstWorker() { try start(worker) }
     }
 
     /// How many messages there have been: whoever calls us is alive.
@@ -56,6 +63,7 @@ final class ExtensionServer: Sendable {
         table.stop()
         // Ends every accept(2) with EINVAL.
         shutdown(listener.rawValue, Int32(SHUT_RDWR))
+        ticks.signal()
         let deadline = Deadline(in: limit)
         while !table.isEmpty && !deadline.hasPassed { usleep(1000) }
     }
@@ -87,18 +95,40 @@ extension ExtensionServer {
         }
     }
 
+    private func startAnother(_ worker: ConnectionTable.Worker) {
+        do {
+            try start(worker)
+        } catch {
+            logger.error("One connection after the other is served: \(error)")
+        }
+    }
+
+    /// Sees to it that a thread which is held up holds up nobody else. Asleep while there is nothing to do.
+    private func watch() {
+        while true {
+            ticks.wait()
+            ticking: while true {
+                usleep(Self.tick)
+                switch table.tick() {
+                case .goOn: break
+                case .start(let worker): startAnother(worker)
+                case .rest: break ticking
+                }
+            }
+            if table.isStopped { return }
+        }
+    }
+
     private func run(_ worker: ConnectionTable.Worker) {
         var receiver = MessageReceiver()
         var writer = ThriftWriter()
         let gate = CallGate()
         repeat {
             guard let connection = accept() else { return table.ended(worker) }
-            if let another = table.accepted(connection, by: worker) {
-                do {
-                    try start(another)
-                } catch {
-                    logger.error("One connection after the other is served: \(error)")
-                }
+            switch table.accepted(connection, by: worker) {
+            case .none: break
+            case .start(let another): startAnother(another)
+            case .beginTicking: ticks.signal()
             }
             let isShutdown = serve(connection, worker, &receiver, &writer, gate)
             let goesOn = table.finished(worker)
@@ -130,7 +160,7 @@ extension ExtensionServer {
         _ receiver: inout MessageReceiver, _ writer: inout ThriftWriter, _ gate: CallGate
     ) -> Bool {
         guard let user = UnixSocket.peerUser(of: connection), user == 0 || user == geteuid() else {
-            logger.warning("A connection of another user than root and our own was refused.")
+            logger.log(level: saidForeignUser.level, "A connection of another user than root and our own was refused.")
             return false
         }
         while true {
@@ -143,7 +173,7 @@ extension ExtensionServer {
                 outcome = processor.answer(message, into: &writer, gate)
             } catch {
                 guard case .malformed(let error, let header, let name) = error else { return false }
-                logger.warning("A message that is no call of osqueryd's was refused: \(error)")
+                logger.log(level: saidMalformed.level, "A message that is no call of osqueryd's was refused: \(error)")
                 processor.answerMalformed(error, header, name: name, into: &writer)
             }
             table.waits(worker)
@@ -155,5 +185,14 @@ extension ExtensionServer {
             }
             if outcome != .goOn { return outcome == .shutdown }
         }
+    }
+}
+
+/// Makes the first word on something loud and those that follow quiet, so that a peer cannot flood the log.
+private final class Said: Sendable {
+    private let before = Atomic(false)
+
+    var level: Logger.Level {
+        before.exchange(true, ordering: .relaxed) ? .debug : .warning
     }
 }

@@ -6,6 +6,9 @@ enum UnixSocket {
     /// Bytes that fit into sun_path. The kernel needs no NUL behind a path that fills it (unix(7)).
     static let longestPath = 108
 
+    /// Connections that may wait to be taken: with a full queue a connect that does not block fails. The kernel's usual bound.
+    private static let backlog: Int32 = 4096
+
     static func make() throws(SystemError) -> FileDescriptor {
         let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         return try FileDescriptor(socket(AF_UNIX, type, 0), or: "make", "a unix socket")
@@ -33,7 +36,7 @@ enum UnixSocket {
             Int(bind(descriptor.rawValue, address, length))
         }
         guard result == 0 else { throw SystemError("bind a socket at", path) }
-        guard Glibc.listen(descriptor.rawValue, 128) == 0 else { throw SystemError("listen at", path) }
+        guard Glibc.listen(descriptor.rawValue, Self.backlog) == 0 else { throw SystemError("listen at", path) }
         return descriptor
     }
 

@@ -1,0 +1,112 @@
+"""What the integration tests share: a manager, an extension that is registered with it, and the journal."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+
+import pytest
+from osqueryd import Manager
+
+EXTENSION = os.environ.get("EXTENSION", os.path.join(os.path.dirname(__file__), "../../build/tutorial-extension.ext"))
+
+
+class Journal:
+    """What came into the journal after this was made.
+
+    Told apart by time: journalctl's --after-cursor leaves out an entry too many where the cursor's own does not match (252).
+    """
+
+    def __init__(self):
+        subprocess.run(["journalctl", "--sync"], check=True)
+        self.since = time.time()
+
+    def read(self, *matches):
+        subprocess.run(["journalctl", "--sync"], check=True)
+        command = ["journalctl", "-q", "--all", "-o", "json", f"--since=@{int(self.since)}", *matches]
+        return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+
+    def entries(self, *matches):
+        entries = [json.loads(line) for line in self.read(*matches).splitlines()]
+        return [entry for entry in entries if int(entry["__REALTIME_TIMESTAMP"]) >= self.since * 1e6]
+
+    def texts(self, log_type):
+        """The MESSAGE of each entry of a type, in order. journalctl shows bytes that are no UTF-8 as a list of numbers."""
+        return [text_of(entry["MESSAGE"]) for entry in self.entries(f"OSQUERY_LOG_TYPE={log_type}")]
+
+
+def text_of(value):
+    return bytes(value) if isinstance(value, list) else value
+
+
+class RunningExtension:
+    """The extension as osqueryd's watcher starts it."""
+
+    def __init__(self, manager, *flags, interval=3, timeout=3, env=None):
+        arguments = ["--socket", manager.path, "--timeout", str(timeout), "--interval", str(interval), *flags]
+        self.stderr = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [EXTENSION, *arguments], stderr=self.stderr, env={**os.environ, **(env or {})})
+        self.pid = self.process.pid
+
+    def memory(self):
+        with open(f"/proc/{self.pid}/status") as file:
+            status = dict(line.split(":", 1) for line in file if ":" in line)
+        return {name: int(status[name].split()[0]) for name in ("RssAnon", "VmRSS", "VmHWM")}
+
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.pid}/task"))
+
+    def cpu(self):
+        with open(f"/proc/{self.pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def end(self, number=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(10)
+
+    def words(self):
+        """What it has said on stderr."""
+        self.stderr.seek(0)
+        return self.stderr.read()
+
+
+@pytest.fixture
+def journal():
+    return Journal()
+
+
+@pytest.fixture
+def manager(tmp_path):
+    manager = Manager(str(tmp_path / "em")).start()
+    yield manager
+    manager.stop()
+
+
+@pytest.fixture
+def start(manager):
+    """Starts extensions, and ends those that a test leaves running."""
+    started = []
+
+    def start(*flags, registered=True, **options):
+        extension = RunningExtension(options.pop("at", manager), *flags, **options)
+        started.append(extension)
+        if registered:
+            manager.wait_for_registration()
+        return extension
+
+    yield start
+    for extension in started:
+        if extension.process.poll() is None:
+            extension.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def extension(start):
+    return start()
+
+

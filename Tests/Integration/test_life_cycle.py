@@ -1,0 +1,176 @@
+"""Start, registration and end, with osqueryd's side played by Apache Thrift's Python library."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+from conftest import EXTENSION, RunningExtension
+from osqueryd import FIRST_UUID, Manager, connect, wait_until
+from thrift.transport.TTransport import TTransportException
+
+
+def test_it_registers_what_osqueryd_demands(manager, extension):
+    [info] = manager.extensions_by_uuid.values()
+    assert (info.name, info.version) == ("tutorial-extension", "0.1.0")
+    assert tuple(map(int, info.sdk_version.split("."))) >= (1, 7, 7)
+    assert manager.registries == {FIRST_UUID: {"logger": {"journal": []}}}
+
+
+def test_it_answers_as_soon_as_its_socket_is_there(manager, start):
+    start(registered=False)
+    wait_until(lambda: manager.extensions_by_uuid and os.path.exists(manager.extension_path), pause=0.0001)
+    with connect(manager.extension_path) as client:
+        assert client.ping().uuid == manager.uuid
+
+
+@pytest.mark.parametrize("spelling", [["--socket", "S"], ["--socket=S"]])
+def test_flags_in_both_spellings(manager, spelling):
+    flags = [flag.replace("S", manager.path) for flag in spelling] + ["--timeout=3", "--interval", "3", "--verbose"]
+    process = subprocess.Popen([EXTENSION, *flags], stderr=subprocess.DEVNULL)
+    manager.wait_for_registration()
+    process.terminate()
+    assert process.wait(5) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_order(manager, extension, number):
+    path = manager.extension_path
+    begin = time.monotonic()
+    assert extension.end(number) == 0
+    assert time.monotonic() - begin < 1
+    assert not os.path.exists(path)
+    assert "deregisterExtension" in manager.calls
+    assert manager.extensions_by_uuid == {}
+
+
+def test_shutdown_is_answered_before_it_ends(manager, extension):
+    path = manager.extension_path
+    manager.shutdown()  # raises when there is no answer
+    assert extension.process.wait(2) == 0
+    assert not os.path.exists(path)
+
+
+def test_calls_under_way_are_finished(manager, extension, journal):
+    """Four callers in a loop while SIGTERM comes: whatever was answered is in the journal, whatever was not is not there."""
+    answered, lock = [], threading.Lock()
+
+    def run(caller):
+        number = 0
+        while True:
+            text = f'{{"name":"{caller}-{number}"}}'
+            try:
+                manager.result(text)
+            except Exception:
+                return
+            with lock:
+                answered.append(text)
+            number += 1
+
+    callers = [threading.Thread(target=run, args=(caller,)) for caller in range(4)]
+    for caller in callers:
+        caller.start()
+    time.sleep(0.3)
+    assert extension.end() == 0
+    for caller in callers:
+        caller.join(5)
+    assert len(answered) > 10
+    assert set(answered) <= set(journal.texts("string"))
+
+
+def test_started_by_hand_it_ends_when_osqueryd_is_gone(manager, start):
+    extension = start(timeout=1)
+    path = manager.extension_path
+    manager.stop()
+    assert extension.process.wait(3) == 0
+    assert not os.path.exists(path)
+
+
+def test_a_socket_that_appears_late_is_found_at_once(tmp_path):
+    manager = Manager(str(tmp_path / "late"))
+    extension = RunningExtension(manager)
+    time.sleep(1)
+    begin = time.monotonic()
+    manager.start()
+    manager.wait_for_registration()
+    assert manager.registered_at - begin < 0.1
+    assert extension.end() == 0
+    manager.stop()
+
+
+def test_a_dead_predecessors_socket_is_replaced_and_a_foreign_file_is_not(tmp_path):
+    manager = Manager(str(tmp_path / "em")).start()
+    first = RunningExtension(manager)
+    manager.wait_for_registration()
+    first.end(signal.SIGKILL)
+    assert os.path.exists(manager.extension_path)
+    manager.next_uuid = manager.uuid
+    second = RunningExtension(manager)
+    wait_until(lambda: answers(manager.extension_path))
+    assert second.end() == 0
+    foreign = f"{manager.path}.{manager.next_uuid}"
+    with open(foreign, "w") as file:
+        file.write("precious")
+    third = RunningExtension(manager)
+    wait_until(lambda: os.path.exists(f"{foreign[:-1]}{int(foreign[-1]) + 1}"))
+    with open(foreign) as file:
+        assert file.read() == "precious"
+    assert third.end() == 0
+    assert "File exists" in third.words()
+    manager.stop()
+
+
+def answers(path):
+    try:
+        with connect(path) as client:
+            return client.ping().code == 0
+    except TTransportException:
+        return False
+
+
+@pytest.mark.parametrize(
+    "names, warns", [("journal", False), ("filesystem,journal", False), ("filesystem", True), ("tls,filesystem", True)])
+def test_a_logger_plugin_flag_that_leaves_it_out_is_said_once(tmp_path, names, warns):
+    manager = Manager(str(tmp_path / "em"), logger_plugin=names).start()
+    extension = RunningExtension(manager, interval=1)
+    manager.wait_for_registration()
+    wait_until(lambda: manager.calls.count("extensions") >= 2)
+    assert extension.end() == 0
+    manager.stop()
+    assert extension.words().count("--logger_plugin=journal") == (1 if warns else 0)
+
+
+def test_quiet_by_default(manager, extension):
+    manager.result("{}")
+    assert extension.end() == 0
+    assert extension.words() == ""
+
+
+def test_verbose_says_what_happens(manager, start):
+    extension = start("--verbose")
+    extension.end()
+    words = extension.words()
+    assert "Registered with osqueryd" in words
+    assert "ends" in words
+
+
+def test_own_words_go_to_the_journal_where_stderr_leads_there(manager, journal):
+    with socket.socket(socket.AF_UNIX) as stream:
+        # As systemd connects a unit's stderr (systemd: src/libsystemd/sd-journal/journal-send.c, sd_journal_stream_fd).
+        stream.connect("/run/systemd/journal/stdout")
+        stream.sendall(b"unit\n\n6\n0\n0\n0\n0\n")
+        status = os.fstat(stream.fileno())
+        process = subprocess.Popen(
+            [EXTENSION, "--socket", manager.path, "--verbose"], stderr=stream,
+            env={**os.environ, "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"})
+        manager.wait_for_registration()
+        process.terminate()
+        assert process.wait(5) == 0
+    entries = journal.entries("SYSLOG_IDENTIFIER=tutorial-extension")
+    assert [entry["PRIORITY"] for entry in entries] == ["6", "6"]
+    assert "Registered with osqueryd" in entries[0]["MESSAGE"]
+    assert not any("OSQUERY_LOG_TYPE" in entry for entry in entries)
+    assert all(entry["_TRANSPORT"] == "journal" for entry in entries)
