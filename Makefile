@@ -11,17 +11,18 @@ NAME := tutorial-extension
 EXTENSIONS := $(PREFIX)/lib/osquery/extensions
 VENV := .build/venv
 BUILD_PACKAGES := libsystemd-dev pkg-config
-TEST_PACKAGES := $(BUILD_PACKAGES) gcc python3-venv systemd util-linux
+TEST_PACKAGES := $(BUILD_PACKAGES) gcc python3-venv systemd systemd-journal-remote util-linux
 # Only what is used, found by lld; positions of data are relocated in a packed form, which starts faster and is smaller.
 RELEASE := -c release --static-swift-stdlib --product $(NAME) -Xswiftc -use-ld=lld -Xlinker --gc-sections \
 	-Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -s
 INTEGRATION := Tests/Integration/with-journald $(VENV)/bin/python
 
-.PHONY: help demo test test-unit test-integration build install uninstall bench lint format clean build-packages test-packages
+.PHONY: help demo test test-unit test-integration test-faults build install uninstall bench lint format clean build-packages test-packages
 
 help:
 	@echo 'make demo       install what is missing, build, carry logs into the journal and show them'
 	@echo 'make test       install what is missing, build, run all tests'
+	@echo 'make test-faults  the tests of faults that take minutes'
 	@echo 'make build      the stripped, statically linked extension: build/$(NAME).ext'
 	@echo 'make install    build, and install to $$DESTDIR$(EXTENSIONS), PREFIX=$(PREFIX)'
 	@echo 'make uninstall  take away what install brought'
@@ -44,7 +45,11 @@ test-unit: test-packages
 	$(SWIFT) test
 
 test-integration: test-packages build $(VENV)/ready
-	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) -m pytest -p no:cacheprovider Tests/Integration
+	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) -m pytest -c Tests/Integration/pytest.ini -p no:cacheprovider -m 'not long' Tests/Integration
+
+test-faults: test-packages build $(VENV)/ready
+	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) -m pytest -c Tests/Integration/pytest.ini -p no:cacheprovider -m long -s \
+		Tests/Integration
 
 build: build-packages
 	$(SWIFT) build $(RELEASE)

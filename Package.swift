@@ -23,23 +23,26 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .target(name: "SystemCalls", dependencies: ["CLinux"], swiftSettings: settings),
         .target(name: "Thrift", swiftSettings: settings),
         .target(
             name: "Osquery",
             dependencies: [
                 "CLinux",
+                "SystemCalls",
                 "Thrift",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
-        .target(name: "Journal", dependencies: ["CLinux", "CSystemd"], swiftSettings: settings),
+        .target(name: "Journal", dependencies: ["CLinux", "CSystemd", "SystemCalls"], swiftSettings: settings),
         .executableTarget(
             name: "TutorialExtension",
             dependencies: [
                 "CLinux",
                 "Journal",
                 "Osquery",
+                "SystemCalls",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -47,9 +50,9 @@ let package = Package(
         .testTarget(name: "ThriftTests", dependencies: ["Thrift"], swiftSettings: settings),
         .testTarget(
             name: "OsqueryTests",
-            dependencies: ["Osquery", "Thrift"],
+            dependencies: ["Osquery", "SystemCalls", "Thrift"],
             resources: [.copy("Fixtures")],
             swiftSettings: settings),
-        .testTarget(name: "JournalTests", dependencies: ["Journal"], swiftSettings: settings),
+        .testTarget(name: "JournalTests", dependencies: ["CSystemd", "Journal"], swiftSettings: settings),
     ]
 )

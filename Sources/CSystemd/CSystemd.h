@@ -4,6 +4,7 @@
 
 /* No CODE_FILE, CODE_LINE and CODE_FUNC of ours: osquery's own go there (sd_journal_print(3)). */
 #define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-id128.h>
 #include <systemd/sd-journal.h>
 
 #endif

@@ -1,32 +1,203 @@
 import CSystemd
 import Glibc
+import Synchronization
+package import SystemCalls
 
-/// Sends entries to the journal with sd_journal_sendv(3).
-package struct JournalWriter: Sendable {
-    package init() {}
+/// Brings entries into the journal, in the order in which they come, and loses none.
+///
+/// An entry for which journald has room is sent at once, on the calling thread. Where there is no room for a while, no socket or an
+/// error, it goes to the spool, and so do all that follow until a thread has replayed them. Where the spool takes none either,
+/// the call is held.
+package final class JournalWriter: Sendable {
+    private struct State: ~Copyable {
+        var probe = JournalProbe()
+        /// Whether entries go to the spool, behind those that are there.
+        var isSpooling = false
+        var isDraining = false
+        var isHolding = false
+    }
 
-    /// Sends an entry.
+    private let settings: JournalSettings
+    private let report: @Sendable (JournalEvent) -> Void
+    private let spool: Spool
+    private let state = Mutex(State())
+    private let drain: JournalDrain
+    private let bootID: String
+
+    /// - Parameter report: Called when something changes that an administrator should know of.
+    package init(_ settings: JournalSettings, report: @escaping @Sendable (JournalEvent) -> Void) {
+        self.settings = settings
+        self.report = report
+        spool = Spool(path: settings.spool, limit: settings.spoolLimit)
+        drain = JournalDrain(spool, report: report)
+        bootID = Self.currentBootID
+    }
+
+    /// Takes up what an earlier process left in the spool. To be called before the first entry is written.
+    package func start() throws(SystemError) {
+        guard try drain.open() else { return }
+        state.withLock { state in
+            state.isSpooling = true
+            startDraining(&state)
+        }
+    }
+
+    /// Ends the replay; what is not replayed by then is left to the next process. No entry may come any more.
+    package func stop() {
+        drain.stop()
+    }
+
+    /// Where an entry is.
+    package enum Place: Sendable {
+        case journal
+        /// In the spool under a number; safe after ``makeSafe(_:)``.
+        case spool(UInt64)
+    }
+
+    /// Writes an entry: sends it, or appends it to the spool.
     ///
     /// - Parameters:
     ///   - entry: All of its fields but the message.
     ///   - message: The field `MESSAGE=…`, name included, which is sent from where it is.
-    package func send(_ entry: JournalEntry, message: UnsafeRawBufferPointer) throws(JournalError) {
-        let result = withUnsafeTemporaryAllocation(of: iovec.self, capacity: entry.fieldCount + 1) { fields in
-            fields.initializeElement(at: 0, to: iovec(message))
-            var count = 1
-            entry.forEachField { field in
-                field.withUnsafeBytes { fields.initializeElement(at: count, to: iovec($0)) }
-                count += 1
+    /// - Returns: Where it is. Nothing may be told of its success before ``makeSafe(_:)`` has returned.
+    package func write(_ entry: JournalEntry, message: UnsafeRawBufferPointer) throws(SystemError) -> Place {
+        let result = entry.withFields(message: message) { fields in
+            var body: [UInt8]?
+            return Result { () throws(SystemError) in
+                try holding { () throws(SystemError) in try bring(fields, &body) }
             }
-            return sd_journal_sendv(fields.baseAddress, Int32(count))
         }
-        guard result == 0 else { throw JournalError(code: -result) }
+        return try result.get()
+    }
+
+    /// Returns when an entry, and all before it, are in the journal or on the disk: one flush for any number of entries.
+    package func makeSafe(_ place: Place) throws(SystemError) {
+        guard case .spool(let number) = place else { return }
+        try holding { () throws(SystemError) in try spool.sync(number) }
+    }
+
+    /// Tries again for as long as osqueryd can be made to wait.
+    private func holding<R>(_ body: () throws(SystemError) -> R) throws(SystemError) -> R {
+        var deadline: ContinuousClock.Instant?
+        var pause: UInt32 = 20_000
+        while true {
+            do {
+                let result = try body()
+                if deadline != nil { recovered() }
+                return result
+            } catch {
+                holds(error)
+                deadline = deadline ?? .now + settings.hold
+                if let deadline, deadline < .now { throw error }
+                usleep(pause)
+                pause = min(2 * pause, 1_000_000)
+            }
+        }
+    }
+
+    /// Sends the entry or appends it to the spool, in one step with the decision which, so that the order is kept.
+    ///
+    /// - Parameter body: The entry as it stands in the spool, made when it is needed.
+    private func bring(_ fields: UnsafeBufferPointer<iovec>, _ body: inout [UInt8]?) throws(SystemError) -> Place {
+        let result: Result<Place, SystemError> = state.withLock { state in
+            var reason: Reason?
+            if !state.isSpooling {
+                reason = send(fields, &state)
+                if reason == nil { return .success(.journal) }
+            }
+            do throws(SystemError) {
+                let encoded = body ?? SpoolEntry.body(fields, received: Self.now, bootID: bootID)
+                body = encoded
+                let number = try spool.append(encoded)
+                if let reason { report(.spooling(reason.description)) }
+                state.isSpooling = true
+                startDraining(&state)
+                return .success(.spool(number))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    /// Why an entry was not sent.
+    enum Reason {
+        case full
+        case away
+        case failed(SystemError)
+    }
+
+    /// Sends the entry; nil when it is sent.
+    private func send(_ fields: UnsafeBufferPointer<iovec>, _ state: inout State) -> Reason? {
+        var room = state.probe.room()
+        if case .none = room { room = state.probe.room(waiting: settings.wait) }
+        switch room {
+        case .none: return .full
+        case .away: return .away
+        case .some: break
+        }
+        do {
+            try JournalSocket.send(fields)
+            return nil
+        } catch {
+            state.probe.disconnect()
+            return .failed(error)
+        }
+    }
+
+    private func startDraining(_ state: inout State) {
+        guard !state.isDraining else { return }
+        state.isDraining = drain.start { self.finishDraining() }
+    }
+
+    /// Back to sending at once, if nothing is left: asked by the drain when it has caught up.
+    private func finishDraining() -> Bool {
+        state.withLock { state in
+            guard spool.oldest() == nil else { return false }
+            state.isSpooling = false
+            state.isDraining = false
+            return true
+        }
+    }
+
+    private func holds(_ error: SystemError) {
+        let isNew = state.withLock { state in
+            defer { state.isHolding = true }
+            return !state.isHolding
+        }
+        if isNew { report(.holding(error)) }
+    }
+
+    private func recovered() {
+        let wasHolding = state.withLock { state in
+            defer { state.isHolding = false }
+            return state.isHolding
+        }
+        if wasHolding { report(.recovered) }
+    }
+
+    /// Microseconds since 1970.
+    private static var now: UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1000
+    }
+
+    private static var currentBootID: String {
+        var id = sd_id128_t()
+        guard sd_id128_get_boot(&id) == 0 else { return String(repeating: "0", count: 32) }
+        return withUnsafeBytes(of: id) { bytes in
+            bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        }
     }
 }
 
-extension iovec {
-    /// sd_journal_sendv only reads what it points to, while the caller keeps it alive.
-    fileprivate init(_ bytes: UnsafeRawBufferPointer) {
-        self.init(iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count)
+extension JournalWriter.Reason {
+    fileprivate var description: String {
+        switch self {
+        case .full: "systemd-journald takes nothing."
+        case .away: "There is no systemd-journald at \(JournalProbe.socketPath)."
+        case .failed(let error): error.description
+        }
     }
 }

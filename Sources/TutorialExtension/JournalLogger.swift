@@ -1,14 +1,19 @@
 import Journal
 import Osquery
 import Synchronization
+import SystemCalls
 import Thrift
 
 /// The logger plugin `journal`: each of osqueryd's logs becomes a journal entry whose `MESSAGE` is the text as it came.
 final class JournalLogger: LoggerPlugin {
     let name = "journal"
-    private let writer = JournalWriter()
+    private let writer: JournalWriter
     /// Who logs: what `init` said, which is not said again when the extension was restarted.
     private let identifier = Mutex("osqueryd")
+
+    init(_ writer: JournalWriter) {
+        self.writer = writer
+    }
 
     func logString(_ text: LogText) throws {
         try log(text, "OSQUERY_LOG_TYPE=string") { $0.addResultFields(of: text) }
@@ -19,9 +24,13 @@ final class JournalLogger: LoggerPlugin {
     }
 
     func logStatus(_ lines: [StatusLine]) throws {
+        var last = JournalWriter.Place.journal
         for line in lines {
-            try log(line.text, "OSQUERY_LOG_TYPE=status", line.severity.priority) { $0.addStatusFields(of: line) }
+            last = try write(line.text, "OSQUERY_LOG_TYPE=status", line.severity.priority) {
+                $0.addStatusFields(of: line)
+            }
         }
+        try writer.makeSafe(last)
     }
 
     func logInit(_ processName: LogText) throws {
@@ -38,9 +47,14 @@ final class JournalLogger: LoggerPlugin {
     }
 
     private func log(
-        _ text: LogText, _ type: StaticString, _ priority: StaticString = "PRIORITY=6",
-        _ addFields: (inout JournalEntry) -> Void = { _ in }
-    ) throws(JournalError) {
+        _ text: LogText, _ type: StaticString, _ addFields: (inout JournalEntry) -> Void = { _ in }
+    ) throws(SystemError) {
+        try writer.makeSafe(try write(text, type, "PRIORITY=6", addFields))
+    }
+
+    private func write(
+        _ text: LogText, _ type: StaticString, _ priority: StaticString, _ addFields: (inout JournalEntry) -> Void
+    ) throws(SystemError) -> JournalWriter.Place {
         var entry = JournalEntry()
         entry.add(priority)
         entry.add("SYSLOG_IDENTIFIER", identifier.withLock { $0 })
@@ -48,9 +62,9 @@ final class JournalLogger: LoggerPlugin {
         addFields(&entry)
         // Where the text stands in the message it is the logger's alone while the logger is called.
         let result = text.bytes.withPrefix("MESSAGE=") { field in
-            Result { () throws(JournalError) in try writer.send(entry, message: field) }
+            Result { () throws(SystemError) in try writer.write(entry, message: field) }
         }
-        try result.get()
+        return try result.get()
     }
 }
 

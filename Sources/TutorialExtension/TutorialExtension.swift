@@ -1,4 +1,5 @@
 import ArgumentParser
+import Journal
 import Logging
 import Osquery
 
@@ -19,12 +20,19 @@ struct TutorialExtension: ParsableCommand {
     func run() throws {
         Memory.configure()
         let logger = Words.logger(isVerbose: options.verbose)
+        let journal = JournalWriter(JournalSettings(logger), report: { logger.report($0) })
+        do {
+            try journal.start()
+        } catch {
+            logger.notice("There is no spool for what journald does not take: \(error)")
+        }
         let tutorial = Extension(
             name: Self.configuration.commandName!,
             version: Version.current,
-            plugins: [JournalLogger()],
+            plugins: [JournalLogger(journal)],
             logger: logger)
         do {
+            defer { journal.stop() }
             try tutorial.run(options)
         } catch {
             logger.critical("\(error)")

@@ -41,14 +41,67 @@ def text_of(value):
     return bytes(value) if isinstance(value, list) else value
 
 
+class Journald:
+    """The private systemd-journald of with-journald, to be stopped, killed and started again."""
+
+    SOCKET = "/run/systemd/journal/socket"
+    PID_FILE = "/run/systemd/journald.pid"
+
+    @property
+    def pid(self):
+        if os.path.exists(self.PID_FILE):
+            with open(self.PID_FILE) as file:
+                return int(file.read())
+        return int(os.environ["JOURNALD_PID"])
+
+    def kill(self):
+        pid = self.pid
+        os.kill(pid, signal.SIGKILL)
+        while is_running(pid):
+            time.sleep(0.001)
+
+    def start(self):
+        process = subprocess.Popen([os.environ["JOURNALD_START"]], stderr=subprocess.DEVNULL)
+        with open(self.PID_FILE, "w") as file:
+            file.write(str(process.pid))
+        # Its end is waited for by nobody, so that pid is not given to another.
+        _started.append(process)
+
+
+_started = []
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def journald():
+    """A journald that runs before the test and after it, whatever the test does."""
+    journald = Journald()
+    yield journald
+    if os.path.exists(Journald.SOCKET + ".away"):
+        os.rename(Journald.SOCKET + ".away", Journald.SOCKET)
+    if is_running(journald.pid):
+        os.kill(journald.pid, signal.SIGCONT)
+    else:
+        journald.start()
+
+
 class RunningExtension:
     """The extension as osqueryd's watcher starts it."""
 
     def __init__(self, manager, *flags, interval=3, timeout=3, env=None):
         arguments = ["--socket", manager.path, "--timeout", str(timeout), "--interval", str(interval), *flags]
+        self.spool = (env or {}).get("OSQUERY_JOURNAL_SPOOL", os.path.dirname(manager.path) + "/spool")
+        env = {"OSQUERY_JOURNAL_SPOOL": self.spool, **(env or {})}
         self.stderr = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [EXTENSION, *arguments], stderr=self.stderr, env={**os.environ, **(env or {})})
+            [EXTENSION, *arguments], stderr=self.stderr, env={**os.environ, **env})
         self.pid = self.process.pid
 
     def memory(self):

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Synchronization
+import SystemCalls
 import Thrift
 
 /// Calls osqueryd, or osqueryi, over its extension socket (osquery.thrift: ExtensionManager).

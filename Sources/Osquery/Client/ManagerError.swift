@@ -1,3 +1,5 @@
+public import SystemCalls
+
 /// A call to osqueryd that did not succeed.
 public struct ManagerError: Error, CustomStringConvertible {
     public enum Reason: Error {

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import SystemCalls
 
 /// Notices what ends an extension, in one descriptor that can be waited for beside others.
 final class EndWatch: Sendable {

@@ -1,4 +1,5 @@
 import Glibc
+public import SystemCalls
 
 /// Why an extension cannot go on.
 public enum ExtensionError: Error, CustomStringConvertible {

@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import SystemCalls
 
 /// The life of a registered extension, on the thread that calls ``run()``.
 struct ExtensionLifecycle {

@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import SystemCalls
 
 /// An extension as osqueryd knows it: its number, and the server that answers for it.
 struct Registration: Sendable {

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import SystemCalls
 
 /// Lets a thread run an `async` plugin call to its end.
 ///

@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Logging
 import Synchronization
+import SystemCalls
 import Thrift
 
 /// Answers osqueryd at a unix socket: a thread waits in `accept` and serves the connection that it gets to its end. There is no

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import SystemCalls
 import Thrift
 
 /// A message as it was received.

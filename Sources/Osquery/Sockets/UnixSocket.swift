@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import SystemCalls
 
 /// Unix stream sockets, as system calls.
 enum UnixSocket {

@@ -5,7 +5,6 @@ import Logging
 struct JournalLogHandler: LogHandler {
     var metadata = Logger.Metadata()
     var logLevel = Logger.Level.notice
-    private let writer = JournalWriter()
 
     subscript(metadataKey key: String) -> Logger.MetadataValue? {
         get { metadata[key] }
@@ -21,8 +20,8 @@ struct JournalLogHandler: LogHandler {
         entry.add("PRIORITY", "\(event.level.priority)")
         entry.add("SYSLOG_IDENTIFIER", Words.identifier)
         var message = "MESSAGE=\(event.message)\(details)"
-        // There is nobody left to tell when this fails.
-        message.withUTF8 { try? writer.send(entry, message: UnsafeRawBufferPointer($0)) }
+        // There is nobody left to tell when this fails, and no line of osqueryd's in it.
+        message.withUTF8 { try? entry.sendIfPossible(message: UnsafeRawBufferPointer($0)) }
     }
 }
 

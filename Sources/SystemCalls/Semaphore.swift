@@ -3,10 +3,10 @@ import Glibc
 /// A counting semaphore (sem_overview(7)); neither call costs a system call when nobody has to wait.
 ///
 /// Sendable because sem_post and sem_wait are made for being called from several threads at once.
-final class Semaphore: @unchecked Sendable {
+package final class Semaphore: @unchecked Sendable {
     private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
 
-    init() {
+    package init() {
         sem_init(semaphore, 0, 0)
     }
 
@@ -15,11 +15,11 @@ final class Semaphore: @unchecked Sendable {
         semaphore.deallocate()
     }
 
-    func signal() {
+    package func signal() {
         sem_post(semaphore)
     }
 
-    func wait() {
+    package func wait() {
         _ = retryingOnInterrupt { Int(sem_wait(semaphore)) }
     }
 }

@@ -9,7 +9,7 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
     /// errno(3).
     public let code: Int32
 
-    init(_ operation: String, _ subject: String, code: Int32 = errno) {
+    package init(_ operation: String, _ subject: String, code: Int32 = errno) {
         self.operation = operation
         self.subject = subject
         self.code = code
@@ -21,7 +21,7 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
 }
 
 /// Calls `body` again for as long as a signal interrupts it.
-func retryingOnInterrupt(_ body: () -> Int) -> Int {
+package func retryingOnInterrupt(_ body: () -> Int) -> Int {
     while true {
         let result = body()
         if result != -1 || errno != EINTR { return result }

@@ -1,11 +1,11 @@
 import Glibc
 
 /// An open file, closed when the value ends.
-struct FileDescriptor: ~Copyable, Sendable {
-    let rawValue: Int32
+package struct FileDescriptor: ~Copyable, Sendable {
+    package let rawValue: Int32
 
     /// Takes over `rawValue`, or throws what errno says when the call that made it failed.
-    init(_ rawValue: Int32, or operation: String, _ subject: String) throws(SystemError) {
+    package init(_ rawValue: Int32, or operation: String, _ subject: String) throws(SystemError) {
         guard rawValue >= 0 else { throw SystemError(operation, subject) }
         self.rawValue = rawValue
     }

@@ -1,0 +1,129 @@
+import CLinux
+import CSystemd
+import Glibc
+import Synchronization
+import SystemCalls
+
+/// Replays the spool into the journal, on a thread of its own that exists only while there is something to replay.
+final class JournalDrain: Sendable {
+    /// journald's absence is noticed at once when it ends, by inotify; this is for what inotify does not tell.
+    private static let patience: Int32 = 1000
+
+    private let spool: Spool
+    private let report: @Sendable (JournalEvent) -> Void
+    private let reader: Mutex<SpoolReader>
+    private let wake: Int32
+    private let isStopping = Atomic(false)
+
+    init(_ spool: Spool, report: @escaping @Sendable (JournalEvent) -> Void) {
+        self.spool = spool
+        self.report = report
+        reader = Mutex(SpoolReader(spool))
+        wake = eventfd(0, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
+    }
+
+    deinit {
+        close(wake)
+    }
+
+    /// Opens the spool; whether there is something to replay.
+    func open() throws(SystemError) -> Bool {
+        let hasEntries = try spool.open()
+        try reader.withLock { (reader) throws(SystemError) in try reader.open() }
+        return hasEntries
+    }
+
+    /// Starts to replay.
+    ///
+    /// - Parameter finish: Asked when nothing is left; true ends the thread.
+    /// - Returns: Whether it has started.
+    func start(_ finish: @escaping @Sendable () -> Bool) -> Bool {
+        do {
+            try BlockingThread.start { self.replay(finish) }
+            return true
+        } catch {
+            report(.holding(error))
+            return false
+        }
+    }
+
+    /// Returns when the entry under way is in the journal and remembered as such.
+    func stop() {
+        isStopping.store(true, ordering: .relaxed)
+        eventfd_write(wake, 1)
+        reader.withLock { _ in }
+    }
+
+    private func replay(_ finish: () -> Bool) {
+        var probe = JournalProbe()
+        var count = 0
+        repeat {
+            while !isStopping.load(ordering: .relaxed) {
+                // The reader is let go between entries, for stop().
+                let step = reader.withLock { reader in replayOne(&reader, &probe) }
+                if step == .caughtUp { break }
+                if step == .replayed {
+                    count += 1
+                    if count == 1 { report(.replaying) }
+                }
+            }
+            if isStopping.load(ordering: .relaxed) { return }
+        } while !finish()
+        report(.replayed(entries: count))
+    }
+
+    private enum Step {
+        case replayed
+        case passed
+        case caughtUp
+    }
+
+    private func replayOne(_ reader: inout SpoolReader, _ probe: inout JournalProbe) -> Step {
+        do {
+            try reader.open()
+            switch try reader.next() {
+            case .caughtUp:
+                return .caughtUp
+            case .damaged(let bytes, let file):
+                report(.damaged(bytes: bytes, file: file))
+                return .passed
+            case .entry(let number, let body):
+                guard send(body, &probe) else { return .passed }
+                reader.finished(number)
+                return .replayed
+            }
+        } catch {
+            report(.holding(error))
+            _ = probe.room(waiting: Self.patience, wake: wake)
+            return .passed
+        }
+    }
+
+    /// Sends an entry once journald has room for it; false when the drain stops before.
+    private func send(_ body: [UInt8], _ probe: inout JournalProbe) -> Bool {
+        var failures = 0
+        while !isStopping.load(ordering: .relaxed) {
+            guard case .some = probe.room(waiting: Self.patience, wake: wake) else { continue }
+            var fields = body
+            let error: SystemError? = fields.withUnsafeMutableBytes { bytes in
+                SpoolEntry.withFields(of: bytes) { fields in
+                    do throws(SystemError) {
+                        try JournalSocket.send(fields)
+                        return nil as SystemError?
+                    } catch {
+                        return error
+                    }
+                }
+            }
+            guard let error else { return true }
+            probe.disconnect()
+            failures += 1
+            // The first is that of a journald that has died, whose successor the probe waits for.
+            if failures == 1 { continue }
+            if failures == 2 { report(.holding(error)) }
+            var pause = pollfd(fd: wake, events: Int16(POLLIN), revents: 0)
+            poll(&pause, 1, Self.patience)
+        }
+        return false
+    }
+}

@@ -1,0 +1,17 @@
+package import SystemCalls
+
+/// What happens on the way into the journal that an administrator should know of. Each change is told once.
+package enum JournalEvent: Sendable {
+    /// Entries go to the spool from now on; the text says why.
+    case spooling(String)
+    /// The spooled entries are being brought into the journal.
+    case replaying
+    /// All of them are there, and entries go straight to the journal again.
+    case replayed(entries: Int)
+    /// Bytes of the spool that are no entry were put into a file.
+    case damaged(bytes: Int, file: String)
+    /// Entries can be brought nowhere, and calls are held.
+    case holding(SystemError)
+    /// They can again.
+    case recovered
+}

@@ -1,0 +1,125 @@
+import CLinux
+import Glibc
+import SystemCalls
+
+/// Tells before an entry is sent whether journald can take it. sd_journal_sendv(3) does not: it blocks without a bound while
+/// journald stands still, and says 0 for what is lost when the socket is not there.
+///
+/// Two descriptors are asked in one poll(2): a datagram socket of ours, connected to journald's, is writable when journald's queue
+/// has room; an inotify on the socket's directory is readable when the socket went or came. What neither tells, that journald has
+/// died and left its socket behind, is an error of the send.
+struct JournalProbe: ~Copyable {
+    enum Room {
+        case some
+        /// journald stands still, or cannot keep up.
+        case none
+        /// There is no socket, or nobody at it.
+        case away
+    }
+
+    static let socketPath = "/run/systemd/journal/socket"
+    private static let directory = "/run/systemd/journal"
+
+    private var socket: Int32 = -1
+    private var changes: Int32 = -1
+
+    deinit {
+        if socket >= 0 { close(socket) }
+        if changes >= 0 { close(changes) }
+    }
+
+    /// Whether there is room, waiting for it no longer than `milliseconds`. One system call where all is as before.
+    ///
+    /// - Parameter wake: A descriptor that ends the waiting early when it is readable.
+    mutating func room(waiting milliseconds: Int32 = 0, wake: Int32 = -1) -> Room {
+        if changes < 0 { watchDirectory() }
+        if socket < 0 && !connect() {
+            guard milliseconds > 0 else { return .away }
+            pause(milliseconds, wake)
+            return connect() ? .some : .away
+        }
+        var descriptors = (
+            pollfd(fd: socket, events: Int16(POLLOUT), revents: 0),
+            pollfd(fd: changes, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: wake, events: Int16(POLLIN), revents: 0)
+        )
+        let count = withUnsafeMutablePointer(to: &descriptors) { pointer in
+            pointer.withMemoryRebound(to: pollfd.self, capacity: 3) { descriptors in
+                retryingOnInterrupt { Int(poll(descriptors, 3, milliseconds)) }
+            }
+        }
+        if count <= 0 { return .none }
+        if descriptors.1.revents != 0 {
+            forgetChanges()
+            disconnect()
+            return connect() ? .some : .away
+        }
+        return descriptors.0.revents != 0 ? .some : .none
+    }
+
+    /// A send has failed: what the socket was connected to is no more.
+    mutating func disconnect() {
+        if socket >= 0 { close(socket) }
+        socket = -1
+    }
+
+    private mutating func connect() -> Bool {
+        let type = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        let descriptor = Glibc.socket(AF_UNIX, type, 0)
+        guard descriptor >= 0 else { return false }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Self.socketPath.utf8) }
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard result == 0 else {
+            close(descriptor)
+            return false
+        }
+        socket = descriptor
+        return true
+    }
+
+    private mutating func watchDirectory() {
+        let descriptor = inotify_init1(Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
+        let events = UInt32(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF)
+        guard descriptor >= 0, inotify_add_watch(descriptor, Self.directory, events) >= 0 else {
+            if descriptor >= 0 { close(descriptor) }
+            return
+        }
+        changes = descriptor
+    }
+
+    /// Reads the events away. Where the directory itself went, it is watched anew when it is there again.
+    private mutating func forgetChanges() {
+        var isDirectoryGone = false
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { events in
+            while true {
+                let length = read(changes, events.baseAddress, events.count)
+                if length <= 0 { break }
+                var offset = 0
+                while offset < length {
+                    let event = events.baseAddress!.loadUnaligned(fromByteOffset: offset, as: inotify_event.self)
+                    isDirectoryGone = isDirectoryGone || event.mask & UInt32(IN_DELETE_SELF | IN_IGNORED) != 0
+                    offset += MemoryLayout<inotify_event>.size + Int(event.len)
+                }
+            }
+        }
+        if isDirectoryGone {
+            close(changes)
+            changes = -1
+        }
+    }
+
+    /// Waits for the socket to come, without looking more often than the caller asks to.
+    private mutating func pause(_ milliseconds: Int32, _ wake: Int32) {
+        var descriptors = [
+            pollfd(fd: changes, events: Int16(POLLIN), revents: 0), pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
+        ]
+        _ = retryingOnInterrupt { Int(poll(&descriptors, 2, milliseconds)) }
+        if descriptors[0].revents != 0 { forgetChanges() }
+    }
+}

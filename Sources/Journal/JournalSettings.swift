@@ -1,0 +1,54 @@
+import Glibc
+
+/// What an administrator can set for the way into the journal, by environment variables.
+package struct JournalSettings: Sendable {
+    /// How long to wait for a journald that stands still before entries go to the spool, in milliseconds.
+    package var wait: Int32 = 5000
+    /// The spool's folder.
+    package var spool = "/var/lib/tutorial-extension"
+    /// Bytes that the spool may hold.
+    package var spoolLimit = 512 << 20
+    /// How long to hold a call when an entry can be brought nowhere. osqueryd gives a call 300 s.
+    package var hold = Duration.seconds(240)
+
+    package init() {}
+
+    /// Reads the variables.
+    ///
+    /// - Parameter complain: Called with a sentence for each that has no meaning; its default holds.
+    package init(environment: (String) -> String?, complain: (String) -> Void) {
+        if let text = environment("OSQUERY_JOURNAL_WAIT") {
+            if let seconds = Double(text), (0...240).contains(seconds) {
+                wait = Int32(seconds * 1000)
+            } else {
+                complain("OSQUERY_JOURNAL_WAIT=\(text) is no number of seconds from 0 to 240: 5 s it is.")
+            }
+        }
+        if let text = environment("OSQUERY_JOURNAL_SPOOL")
+            ?? environment("STATE_DIRECTORY")?.split(separator: ":").first.map(String.init)
+        {
+            if text.hasPrefix("/") {
+                spool = text
+            } else {
+                complain("The spool's folder “\(text)” is no absolute path: \(spool) it is.")
+            }
+        }
+        if let text = environment("OSQUERY_JOURNAL_SPOOL_MAX") {
+            if let bytes = Self.bytes(text) {
+                spoolLimit = bytes
+            } else {
+                complain("OSQUERY_JOURNAL_SPOOL_MAX=\(text) is no number of bytes, like 67108864 or 64M: 512M it is.")
+            }
+        }
+    }
+
+    /// A number of bytes, with K, M or G behind it for powers of 1024.
+    private static func bytes(_ text: String) -> Int? {
+        let shifts: [Character: Int] = ["K": 10, "M": 20, "G": 30]
+        let shift = text.last.flatMap { shifts[$0] }
+        guard let number = Int(shift == nil ? text[...] : text.dropLast()), number >= 0, number < 1 << 32 else {
+            return nil
+        }
+        return number << (shift ?? 0)
+    }
+}

@@ -1,0 +1,38 @@
+import Glibc
+import Journal
+import Logging
+
+extension JournalSettings {
+    /// The settings of this process's environment; `logger` is told of those that have no meaning.
+    init(_ logger: Logger) {
+        self.init(
+            environment: { name in getenv(name).map { String(cString: $0) } },
+            complain: { logger.error("\($0)") })
+    }
+}
+
+extension Logger {
+    /// Says what happens on the way into the journal.
+    func report(_ event: JournalEvent) {
+        switch event {
+        case .spooling(let reason):
+            warning("\(reason) Logs are kept on disk, and come into the journal later.")
+        case .replaying:
+            notice("systemd-journald takes logs again: those kept on disk are brought into the journal.")
+        case .replayed(let entries):
+            notice("All \(entries) entries kept on disk are in the journal.")
+        case .damaged(let bytes, let file):
+            error(
+                "\(bytes) bytes of the spool are no entry, torn or damaged, and were put into \(file). The rest goes on."
+            )
+        case .holding(let error):
+            critical(
+                """
+                Logs can be brought neither into the journal nor onto the disk, and osqueryd has to wait: \(error) Start \
+                systemd-journald, or make room in the spool's folder (OSQUERY_JOURNAL_SPOOL).
+                """)
+        case .recovered:
+            notice("Logs can be written again.")
+        }
+    }
+}
