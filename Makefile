@@ -17,7 +17,7 @@ RELEASE := -c release --static-swift-stdlib --product $(NAME) -Xswiftc -use-ld=l
 	-Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -s
 INTEGRATION := Tests/Integration/with-journald $(VENV)/bin/python
 
-.PHONY: help demo test test-unit test-integration test-faults build install uninstall bench lint format clean build-packages test-packages
+.PHONY: help demo test test-unit test-integration test-sanitizers test-faults build install uninstall bench lint format clean build-packages test-packages
 
 help:
 	@echo 'make demo       install what is missing, build, carry logs into the journal and show them'
@@ -39,13 +39,24 @@ demo: test-packages build $(VENV)/ready
 		$(INTEGRATION) Tests/Integration/demo.py build/$(NAME).ext; \
 	fi
 
-test: test-unit test-integration
+test: test-unit test-integration test-sanitizers
 
 test-unit: test-packages
 	$(SWIFT) test
 
 test-integration: test-packages build $(VENV)/ready
 	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) -m pytest -c Tests/Integration/pytest.ini -p no:cacheprovider -m 'not long' Tests/Integration
+
+# The server and the writer, with real peers, under AddressSanitizer and ThreadSanitizer. Left out is what measures memory or time.
+SANITIZED := (bad_input or life_cycle or journal) and not memory and not 16_mib and not 50_000 and not stalled and not faults \
+	or (faults and (removed or clean or bound or full_disk or 20_times))
+test-sanitizers: test-packages $(VENV)/ready
+	for kind in address thread; do \
+		$(SWIFT) build --sanitize=$$kind -Xswiftc -use-ld=lld --product $(NAME) --scratch-path .build/$$kind && \
+		EXTENSION=$(CURDIR)/.build/$$kind/debug/$(NAME) TSAN_OPTIONS='exitcode=66 atexit_sleep_ms=0' \
+			ASAN_OPTIONS='exitcode=66 detect_leaks=0' $(INTEGRATION) -m pytest -c Tests/Integration/pytest.ini \
+			-p no:cacheprovider -q -k '$(SANITIZED)' Tests/Integration || exit 1; \
+	done
 
 test-faults: test-packages build $(VENV)/ready
 	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) -m pytest -c Tests/Integration/pytest.ini -p no:cacheprovider -m long -s \

@@ -11,14 +11,14 @@ final class JournalDrain: Sendable {
 
     private let spool: Spool
     private let report: @Sendable (JournalEvent) -> Void
-    private let reader: Mutex<SpoolReader>
+    private let reader: Lock<SpoolReader>
     private let wake: Int32
     private let isStopping = Atomic(false)
 
     init(_ spool: Spool, report: @escaping @Sendable (JournalEvent) -> Void) {
         self.spool = spool
         self.report = report
-        reader = Mutex(SpoolReader(spool))
+        reader = Lock(SpoolReader(spool))
         wake = eventfd(0, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
     }
 
@@ -115,12 +115,14 @@ final class JournalDrain: Sendable {
                     }
                 }
             }
-            guard let error else { return true }
+            // 0 is also what is said when the socket went between the probe and the send. It is sent again then: rather twice than
+            // not at all.
+            if error == nil && !probe.hasChanged() { return true }
             probe.disconnect()
             failures += 1
             // The first is that of a journald that has died, whose successor the probe waits for.
             if failures == 1 { continue }
-            if failures == 2 { report(.holding(error)) }
+            if failures == 2, let error { report(.holding(error)) }
             var pause = pollfd(fd: wake, events: Int16(POLLIN), revents: 0)
             poll(&pause, 1, Self.patience)
         }

@@ -49,12 +49,21 @@ struct JournalProbe: ~Copyable {
             }
         }
         if count <= 0 { return .none }
-        if descriptors.1.revents != 0 {
-            forgetChanges()
+        if descriptors.1.revents != 0 && takeChanges() {
             disconnect()
             return connect() ? .some : .away
         }
-        return descriptors.0.revents != 0 ? .some : .none
+        if descriptors.0.revents != 0 { return .some }
+        // Something else in the directory woke us; there is no room yet.
+        return descriptors.1.revents != 0 && milliseconds > 0 ? room(waiting: milliseconds, wake: wake) : .none
+    }
+
+    /// Whether the socket went or came since the last look.
+    mutating func hasChanged() -> Bool {
+        var descriptor = pollfd(fd: changes, events: Int16(POLLIN), revents: 0)
+        guard poll(&descriptor, 1, 0) > 0, takeChanges() else { return false }
+        disconnect()
+        return true
     }
 
     /// A send has failed: what the socket was connected to is no more.
@@ -63,7 +72,16 @@ struct JournalProbe: ~Copyable {
         socket = -1
     }
 
+    /// Connects to the socket that is there, and has no change of it left to be told: one that is told later is a later one.
     private mutating func connect() -> Bool {
+        repeat {
+            disconnect()
+            guard connectOnce() else { return false }
+        } while takeChanges()
+        return true
+    }
+
+    private mutating func connectOnce() -> Bool {
         let type = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         let descriptor = Glibc.socket(AF_UNIX, type, 0)
         guard descriptor >= 0 else { return false }
@@ -93,9 +111,12 @@ struct JournalProbe: ~Copyable {
         changes = descriptor
     }
 
-    /// Reads the events away. Where the directory itself went, it is watched anew when it is there again.
-    private mutating func forgetChanges() {
+    /// Reads what has happened in the directory; whether it was the socket that went or came. journald makes others there, too.
+    ///
+    /// Where the directory itself went, it is watched anew when it is there again.
+    private mutating func takeChanges() -> Bool {
         var isDirectoryGone = false
+        var isSocketChanged = false
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { events in
             while true {
                 let length = read(changes, events.baseAddress, events.count)
@@ -103,7 +124,11 @@ struct JournalProbe: ~Copyable {
                 var offset = 0
                 while offset < length {
                     let event = events.baseAddress!.loadUnaligned(fromByteOffset: offset, as: inotify_event.self)
+                    let name = events.baseAddress! + offset + MemoryLayout<inotify_event>.size
                     isDirectoryGone = isDirectoryGone || event.mask & UInt32(IN_DELETE_SELF | IN_IGNORED) != 0
+                    isSocketChanged =
+                        isSocketChanged
+                        || event.len > 0 && strcmp(name.assumingMemoryBound(to: CChar.self), "socket") == 0
                     offset += MemoryLayout<inotify_event>.size + Int(event.len)
                 }
             }
@@ -112,6 +137,7 @@ struct JournalProbe: ~Copyable {
             close(changes)
             changes = -1
         }
+        return isDirectoryGone || isSocketChanged
     }
 
     /// Waits for the socket to come, without looking more often than the caller asks to.
@@ -120,6 +146,6 @@ struct JournalProbe: ~Copyable {
             pollfd(fd: changes, events: Int16(POLLIN), revents: 0), pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
         ]
         _ = retryingOnInterrupt { Int(poll(&descriptors, 2, milliseconds)) }
-        if descriptors[0].revents != 0 { forgetChanges() }
+        if descriptors[0].revents != 0 { _ = takeChanges() }
     }
 }

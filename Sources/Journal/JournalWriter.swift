@@ -1,6 +1,5 @@
 import CSystemd
 import Glibc
-import Synchronization
 package import SystemCalls
 
 /// Brings entries into the journal, in the order in which they come, and loses none.
@@ -20,7 +19,7 @@ package final class JournalWriter: Sendable {
     private let settings: JournalSettings
     private let report: @Sendable (JournalEvent) -> Void
     private let spool: Spool
-    private let state = Mutex(State())
+    private let state = Lock(State())
     private let drain: JournalDrain
     private let bootID: String
 

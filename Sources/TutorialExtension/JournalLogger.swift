@@ -1,6 +1,5 @@
 import Journal
 import Osquery
-import Synchronization
 import SystemCalls
 import Thrift
 
@@ -9,7 +8,7 @@ final class JournalLogger: LoggerPlugin {
     let name = "journal"
     private let writer: JournalWriter
     /// Who logs: what `init` said, which is not said again when the extension was restarted.
-    private let identifier = Mutex("osqueryd")
+    private let identifier = Lock("osqueryd")
 
     init(_ writer: JournalWriter) {
         self.writer = writer

@@ -3,12 +3,13 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 
 import pytest
-from osqueryd import Manager
+from osqueryd import Manager, wait_until
 
 EXTENSION = os.environ.get("EXTENSION", os.path.join(os.path.dirname(__file__), "../../build/tutorial-extension.ext"))
 
@@ -24,7 +25,8 @@ class Journal:
         self.since = time.time()
 
     def read(self, *matches):
-        subprocess.run(["journalctl", "--sync"], check=True)
+        # A journald that has just been started takes a moment before it answers.
+        wait_until(lambda: subprocess.run(["journalctl", "--sync"], capture_output=True).returncode == 0, 20, 0.1)
         command = ["journalctl", "-q", "--all", "-o", "json", f"--since=@{int(self.since)}", *matches]
         return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
 
@@ -54,14 +56,32 @@ class Journald:
                 return int(file.read())
         return int(os.environ["JOURNALD_PID"])
 
-    def kill(self):
+    def kill(self, number=signal.SIGKILL):
         pid = self.pid
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
         while is_running(pid):
             time.sleep(0.001)
 
+    held = None
+
+    def hold_socket(self):
+        """From now on the socket is ours and handed to each journald, as systemd does: what is in it outlives a journald."""
+        self.kill()
+        os.unlink(self.SOCKET)
+        self.held = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.held.bind(self.SOCKET)
+        os.chmod(self.SOCKET, 0o666)
+        for option in (socket.SO_PASSCRED, socket.SO_PASSSEC if hasattr(socket, "SO_PASSSEC") else 34):
+            self.held.setsockopt(socket.SOL_SOCKET, option, 1)
+        self.start()
+
     def start(self):
-        process = subprocess.Popen([os.environ["JOURNALD_START"]], stderr=subprocess.DEVNULL)
+        command, options = [os.environ["JOURNALD_START"]], {}
+        if self.held:
+            # sd_listen_fds(3): descriptor 3, for this very process.
+            script = f"exec 3<&{self.held.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec {command[0]}"
+            command, options = ["bash", "-c", script], {"pass_fds": [self.held.fileno()]}
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, **options)
         with open(self.PID_FILE, "w") as file:
             file.write(str(process.pid))
         # Its end is waited for by nobody, so that pid is not given to another.
@@ -86,10 +106,16 @@ def journald():
     yield journald
     if os.path.exists(Journald.SOCKET + ".away"):
         os.rename(Journald.SOCKET + ".away", Journald.SOCKET)
+    if journald.held:
+        journald.kill()
+        os.unlink(Journald.SOCKET)
+        journald.held.close()
+        journald.held = None
     if is_running(journald.pid):
         os.kill(journald.pid, signal.SIGCONT)
     else:
         journald.start()
+        wait_until(lambda: os.path.exists(Journald.SOCKET))
 
 
 class RunningExtension:

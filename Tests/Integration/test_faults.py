@@ -116,27 +116,31 @@ def test_journald_stands_still_for_20_s_under_4_callers(manager, start, journal,
     assert worst < 0.1, worst
 
 
-def test_journald_is_killed_and_started_again_10_times_under_load(manager, start, journal, journald):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_journald_ends_and_is_started_again_10_times_under_load(manager, start, journal, journald, number):
+    """As under systemd, which holds the socket while journald is away. (What stands in the queue of a socket that dies with its
+    journald is lost, and no sender can know of it.)"""
+    journald.hold_socket()
     start(env=FAST)
     load = Load(manager, callers=4, pause=0.002)
     for _ in range(10):
         time.sleep(0.3)
-        journald.kill()
-        time.sleep(0.2)
+        journald.kill(number)
+        time.sleep(0.4)
         journald.start()
     time.sleep(0.5)
     load.stop()
-    # What stood in the killed journald's queue was taken by the kernel and by nobody else: no sender can know of it.
-    total = sum(load.acknowledged)
-    wait_until(lambda: entries_of(journal, "line", 0)[-1:] == [load.acknowledged[0] - 1], 30, 0.3)
-    missing = []
+    if number == signal.SIGTERM:
+        return all_there(journal, load)
+    # A journald that is killed takes the entry with it that it has read and not yet written: one a kill at the most.
+    wait_until(lambda: all(entries_of(journal, "line", c)[-1:] == [n - 1] for c, n in enumerate(load.acknowledged)), 30, 0.3)
+    missing = 0
     for caller, count in enumerate(load.acknowledged):
         numbers = entries_of(journal, "line", caller)
         assert numbers == sorted(set(numbers)), "doubled or out of order"
-        missing += sorted(set(range(count)) - set(numbers))
+        missing += count - len(numbers)
     assert load.failures == []
-    print(f"{total} lines, {len(missing)} in the queue of a killed journald")
-    assert len(missing) <= 10 * 12
+    assert missing <= 10
 
 
 def test_200_000_lines_while_journald_is_down(manager, start, journal, journald):
@@ -218,11 +222,12 @@ def test_it_is_killed_at_200_random_moments(manager, journal, journald):
 def test_clean_stops_double_nothing(manager, journal, journald):
     total = 0
     for round in range(10):
-        extension = RunningExtension(manager, env={"OSQUERY_JOURNAL_WAIT": "0"})
-        manager.wait_for_registration()
+        # Before the start: libsystemd does not tell what it sends to a socket that goes in that very moment.
         if round % 2 == 0:
             os.rename(journald.SOCKET, journald.SOCKET + ".away")
-        else:
+        extension = RunningExtension(manager, env={"OSQUERY_JOURNAL_WAIT": "0"})
+        manager.wait_for_registration()
+        if round % 2 == 1:
             os.rename(journald.SOCKET + ".away", journald.SOCKET)
         for _ in range(300):
             manager.result(text("clean", 0, total))

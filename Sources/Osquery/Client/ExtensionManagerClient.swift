@@ -1,6 +1,5 @@
 import CLinux
 import Glibc
-import Synchronization
 import SystemCalls
 import Thrift
 
@@ -15,7 +14,7 @@ public final class ExtensionManagerClient: Sendable {
     public let timeout: Duration
 
     private let interrupt: Int32?
-    private let connection = Mutex(Connection())
+    private let connection = Lock(Connection())
 
     /// - Parameters:
     ///   - socketPath: osqueryd's `--extensions_socket`.

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import SystemCalls
 
 /// Who of the server's threads does what: at most ``limit`` threads, each either waiting for a connection or serving one.
 ///
@@ -28,7 +29,7 @@ final class ConnectionTable: Sendable {
         var isStopping = false
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
     /// Since when each thread waits for its peer, in microseconds of ``now``; 0 while it answers a message.
     private let waitingSince = (0..<limit).map { _ in Counter() }
 
