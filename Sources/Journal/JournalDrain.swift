@@ -54,11 +54,13 @@ final class JournalDrain: Sendable {
         reader.withLock { _ in }
     }
 
+    var isStopped: Bool { isStopping.load(ordering: .relaxed) }
+
     private func replay(_ finish: () -> Bool) {
         var probe = JournalProbe()
         var count = 0
         repeat {
-            while !isStopping.load(ordering: .relaxed) {
+            while !isStopped {
                 // The reader is let go between entries, for stop().
                 let step = reader.withLock { reader in replayOne(&reader, &probe) }
                 if step == .caughtUp { break }
@@ -67,7 +69,7 @@ final class JournalDrain: Sendable {
                     if count == 1 { report(.replaying) }
                 }
             }
-            if isStopping.load(ordering: .relaxed) { return }
+            if isStopped { return }
         } while !finish()
         report(.replayed(entries: count))
     }
@@ -102,7 +104,7 @@ final class JournalDrain: Sendable {
     /// Sends an entry once journald has room for it; false when the drain stops before.
     private func send(_ body: [UInt8], _ probe: inout JournalProbe) -> Bool {
         var failures = 0
-        while !isStopping.load(ordering: .relaxed) {
+        while !isStopped {
             guard case .some = probe.room(waiting: Self.patience, wake: wake) else { continue }
             var fields = body
             let error: SystemError? = fields.withUnsafeMutableBytes { bytes in

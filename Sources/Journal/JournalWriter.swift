@@ -33,11 +33,33 @@ package final class JournalWriter: Sendable {
     }
 
     /// Takes up what an earlier process left in the spool. To be called before the first entry is written.
+    ///
+    /// A predecessor that has not quite ended holds the spool's lock: it is waited for in the background.
     package func start() throws(SystemError) {
+        do {
+            try takeUp()
+        } catch {
+            if error.code == EWOULDBLOCK { try BlockingThread.start { self.takeUpLater() } }
+            throw error
+        }
+    }
+
+    private func takeUp() throws(SystemError) {
         guard try drain.open() else { return }
         state.withLock { state in
             state.isSpooling = true
             startDraining(&state)
+        }
+    }
+
+    private func takeUpLater() {
+        while !drain.isStopped {
+            usleep(500_000)
+            do throws(SystemError) {
+                return try takeUp()
+            } catch {
+                if error.code != EWOULDBLOCK { return report(.holding(error)) }
+            }
         }
     }
 

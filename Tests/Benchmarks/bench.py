@@ -90,6 +90,7 @@ def main():
     options = parser.parse_args()
     sent = 0
     with tempfile.TemporaryDirectory() as directory:
+        os.environ["OSQUERY_JOURNAL_SPOOL"] = os.path.join(directory, "spool")
         starts = {"extension": [], "floor": []}
         for number in range(20):
             for name in starts:

@@ -154,6 +154,12 @@ class RunningExtension:
         return self.stderr.read()
 
 
+@pytest.fixture(autouse=True)
+def spool(tmp_path, monkeypatch):
+    """No test leaves anything in the system's own folder."""
+    monkeypatch.setenv("OSQUERY_JOURNAL_SPOOL", str(tmp_path / "spool"))
+
+
 @pytest.fixture
 def journal():
     return Journal()

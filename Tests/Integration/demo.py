@@ -78,6 +78,7 @@ def main():
         extension = f"{directory}/tutorial-extension.ext"
         shutil.copy(sys.argv[1], extension)
         os.chmod(extension, 0o555)
+        os.environ["OSQUERY_JOURNAL_SPOOL"] = f"{directory}/spool"
         since = f"--since=@{int(time.time())}"
         osqueryd = shutil.which("osqueryd")
         name = with_osqueryd(osqueryd, extension, directory) if osqueryd else with_stand_in(extension, directory)

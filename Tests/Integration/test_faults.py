@@ -240,6 +240,20 @@ def test_clean_stops_double_nothing(manager, journal, journald):
     assert entries_of(journal, "clean", 0) == list(range(total))
 
 
+def test_what_a_predecessor_leaves_when_it_ends_late_is_taken_up(manager, journal, journald):
+    os.rename(journald.SOCKET, journald.SOCKET + ".away")
+    first = RunningExtension(manager, env=FAST)
+    manager.wait_for_registration()
+    manager.result(text("late", 0, 0))
+    second = RunningExtension(manager)
+    manager.wait_for_registration()
+    wait_until(lambda: "another process holds" in second.words())
+    assert first.end() == 0
+    os.rename(journald.SOCKET + ".away", journald.SOCKET)
+    wait_until(lambda: entries_of(journal, "late", 0) == [0], pause=0.1)
+    assert second.end() == 0
+
+
 def test_a_full_disk_holds_the_call_until_there_is_room(manager, start, journal, journald, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
