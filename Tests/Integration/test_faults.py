@@ -287,6 +287,28 @@ def test_a_full_disk_holds_the_call_until_there_is_room(manager, start, journal,
         subprocess.run(["umount", disk], check=True)
 
 
+def test_a_disk_that_is_read_only_for_a_while(manager, start, journal, journald, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=8m", "tmpfs", disk], check=True)
+    try:
+        extension = start(env={**FAST, "OSQUERY_JOURNAL_SPOOL": str(disk / "spool")})
+        os.rename(journald.SOCKET, journald.SOCKET + ".away")
+        load = Load(manager, name="readonly", pause=0.01)
+        time.sleep(1)
+        assert load.acknowledged == [0]
+        assert "Read-only file system" in extension.words()
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+        wait_until(lambda: load.acknowledged[0] > 10)
+        os.rename(journald.SOCKET + ".away", journald.SOCKET)
+        time.sleep(0.5)
+        load.stop()
+        all_there(journal, load)
+        extension.end()
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
 def test_a_spool_at_its_bound_holds_the_call(manager, start, journal, journald):
     extension = start(env={**FAST, "OSQUERY_JOURNAL_SPOOL_MAX": "64K"})
     os.rename(journald.SOCKET, journald.SOCKET + ".away")
