@@ -59,14 +59,23 @@ final class JournalDrain: Sendable {
     private func replay(_ finish: () -> Bool) {
         var probe = JournalProbe()
         var count = 0
+        var hasFailed = false
         repeat {
-            while !isStopped {
+            reading: while !isStopped {
                 // The reader is let go between entries, for stop().
-                let step = reader.withLock { reader in replayOne(&reader, &probe) }
-                if step == .caughtUp { break }
-                if step == .replayed {
+                switch reader.withLock({ reader in replayOne(&reader, &probe) }) {
+                case .replayed:
                     count += 1
                     if count == 1 { report(.replaying) }
+                    hasFailed = false
+                case .passed:
+                    break
+                case .failed(let error):
+                    if !hasFailed { report(.holding(error)) }
+                    hasFailed = true
+                    pause()
+                case .caughtUp:
+                    break reading
                 }
             }
             if isStopped { return }
@@ -77,6 +86,8 @@ final class JournalDrain: Sendable {
     private enum Step {
         case replayed
         case passed
+        /// The spool could not be read.
+        case failed(SystemError)
         case caughtUp
     }
 
@@ -95,9 +106,7 @@ final class JournalDrain: Sendable {
                 return .replayed
             }
         } catch {
-            report(.holding(error))
-            _ = probe.room(waiting: Self.patience, wake: wake)
-            return .passed
+            return .failed(error)
         }
     }
 
@@ -125,9 +134,14 @@ final class JournalDrain: Sendable {
             // The first is that of a journald that has died, whose successor the probe waits for.
             if failures == 1 { continue }
             if failures == 2, let error { report(.holding(error)) }
-            var pause = pollfd(fd: wake, events: Int16(POLLIN), revents: 0)
-            poll(&pause, 1, Self.patience)
+            pause()
         }
         return false
+    }
+
+    /// Waits before a failure is tried again, unless the drain stops.
+    private func pause() {
+        var descriptor = pollfd(fd: wake, events: Int16(POLLIN), revents: 0)
+        poll(&descriptor, 1, Self.patience)
     }
 }

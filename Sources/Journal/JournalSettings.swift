@@ -11,8 +11,6 @@ package struct JournalSettings: Sendable {
     /// How long to hold a call when an entry can be brought nowhere. osqueryd gives a call 300 s.
     package var hold = Duration.seconds(240)
 
-    package init() {}
-
     /// Reads the variables.
     ///
     /// - Parameter complain: Called with a sentence for each that has no meaning; its default holds.

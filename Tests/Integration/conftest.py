@@ -123,11 +123,11 @@ class RunningExtension:
 
     def __init__(self, manager, *flags, interval=3, timeout=3, env=None):
         arguments = ["--socket", manager.path, "--timeout", str(timeout), "--interval", str(interval), *flags]
-        self.spool = (env or {}).get("OSQUERY_JOURNAL_SPOOL", os.path.dirname(manager.path) + "/spool")
-        env = {"OSQUERY_JOURNAL_SPOOL": self.spool, **(env or {})}
+        environment = {**os.environ, **(env or {})}
+        self.spool = environment["OSQUERY_JOURNAL_SPOOL"]
         self.stderr = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [EXTENSION, *arguments], stderr=self.stderr, env={**os.environ, **env})
+            [EXTENSION, *arguments], stderr=self.stderr, env=environment)
         self.pid = self.process.pid
 
     def memory(self):

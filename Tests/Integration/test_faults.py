@@ -256,11 +256,45 @@ def test_what_a_predecessor_leaves_when_it_ends_late_is_taken_up(manager, journa
     assert second.end() == 0
 
 
-def test_a_full_disk_holds_the_call_until_there_is_room(manager, start, journal, journald, tmp_path):
-    disk = tmp_path / "disk"
+@contextlib.contextmanager
+def small_disk(folder, mode="rw"):
+    """A tmpfs of 8 MiB."""
+    disk = folder / "disk"
     disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"{mode},size=8m", "tmpfs", disk], check=True)
     try:
+        yield disk
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_what_cannot_be_read_is_tried_again_without_a_spin(manager, start, journal, journald):
+    """The replay cannot make its file: it says so once, costs nothing meanwhile, and goes on when it can."""
+    extension = RunningExtension(manager, env=FAST)
+    manager.wait_for_registration()
+    os.rename(journald.SOCKET, journald.SOCKET + ".away")
+    manager.result(text("again", 0, 0))
+    assert extension.end() == 0
+    position = os.path.join(extension.spool, "replayed")
+    os.unlink(position)
+    os.mkdir(position)
+    os.rename(journald.SOCKET + ".away", journald.SOCKET)
+    # A line makes the replay begin that the start could not.
+    second = start(env=FAST)
+    before = second.cpu()
+    os.rename(journald.SOCKET, journald.SOCKET + ".away")
+    manager.result(text("again", 0, 1))
+    os.rename(journald.SOCKET + ".away", journald.SOCKET)
+    time.sleep(3)
+    assert second.cpu() - before < 0.1
+    assert second.words().count("Is a directory") <= 2
+    os.rmdir(position)
+    wait_until(lambda: spooled_bytes(second) == 0, 10)
+    assert entries_of(journal, "again", 0) == [0, 1]
+
+
+def test_a_full_disk_holds_the_call_until_there_is_room(manager, start, journal, journald, tmp_path):
+    with small_disk(tmp_path) as disk:
         extension = start(env={**FAST, "OSQUERY_JOURNAL_SPOOL": str(disk / "spool")})
         manager.result(text("full", 0, 0))
         os.rename(journald.SOCKET, journald.SOCKET + ".away")
@@ -283,15 +317,10 @@ def test_a_full_disk_holds_the_call_until_there_is_room(manager, start, journal,
         assert entries_of(journal, "full", 0) == [0] + list(range(load.acknowledged[0]))
         assert load.failures == []
         extension.end()
-    finally:
-        subprocess.run(["umount", disk], check=True)
 
 
 def test_a_disk_that_is_read_only_for_a_while(manager, start, journal, journald, tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=8m", "tmpfs", disk], check=True)
-    try:
+    with small_disk(tmp_path, "ro") as disk:
         extension = start(env={**FAST, "OSQUERY_JOURNAL_SPOOL": str(disk / "spool")})
         os.rename(journald.SOCKET, journald.SOCKET + ".away")
         load = Load(manager, name="readonly", pause=0.01)
@@ -305,8 +334,6 @@ def test_a_disk_that_is_read_only_for_a_while(manager, start, journal, journald,
         load.stop()
         all_there(journal, load)
         extension.end()
-    finally:
-        subprocess.run(["umount", disk], check=True)
 
 
 def test_a_spool_at_its_bound_holds_the_call(manager, start, journal, journald):
