@@ -71,11 +71,17 @@ final class Spool: @unchecked Sendable {
                 }
                 guard let segment = segments.last else { return }
                 let target = lastNumber
+                let size = segment.size
                 isSyncing = true
                 let code = lock.unlocked { fdatasync(segment.file) == 0 ? 0 : errno }
                 isSyncing = false
                 lock.notifyAll()
-                guard code == 0 else { throw SystemError("flush the spool at", path, code: code) }
+                guard code == 0 else {
+                    let error = SystemError("flush the spool at", path, code: code)
+                    try rewriteUnsynced()
+                    throw error
+                }
+                segment.syncedSize = max(segment.syncedSize, size)
                 syncedNumber = max(syncedNumber, target)
             }
         }
@@ -144,12 +150,34 @@ final class Spool: @unchecked Sendable {
     private func beginSegment(_ number: UInt64) throws(SystemError) {
         while isSyncing { lock.wait() }
         if isAppendable, let last = segments.last {
-            guard fdatasync(last.file) == 0 else { throw SystemError("flush the spool at", path) }
+            guard fdatasync(last.file) == 0 else {
+                let error = SystemError("flush the spool at", path)
+                try rewriteUnsynced()
+                throw error
+            }
+            last.syncedSize = last.size
             syncedNumber = lastNumber
         }
         let file = try directory!.open(SpoolDirectory.segmentName(number), O_RDWR | O_CREAT | O_EXCL | O_APPEND)
         directory!.sync()
         segments.append(SpoolSegment(first: number, file: file, size: 0))
         isAppendable = true
+    }
+    /// Writes what is not on the disk yet once more, into a new segment.
+    ///
+    /// After a flush that failed the next one may succeed although nothing was written: the kernel tells of a page that it
+    /// could not write only once (fsync(2)).
+    private func rewriteUnsynced() throws(SystemError) {
+        guard let failed = segments.last, failed.syncedSize < failed.size else { return }
+        let rest = try failed.read(at: failed.syncedSize, count: failed.size - failed.syncedSize)
+        guard let first = rest.withUnsafeBytes({ SpoolEntry.parseHead($0) })?.number else { return }
+        let file = try directory!.open(SpoolDirectory.rewriteName, O_RDWR | O_CREAT | O_TRUNC | O_APPEND)
+        let rewritten = SpoolSegment(first: first, file: file, size: 0)
+        try rewritten.append([rest])
+        // Takes the failed segment's place where nothing of that is on the disk.
+        try directory!.rename(SpoolDirectory.rewriteName, to: rewritten.name)
+        if failed.syncedSize == 0 { segments.removeLast() }
+        failed.size = failed.syncedSize
+        segments.append(rewritten)
     }
 }

@@ -9,6 +9,8 @@ final class SpoolDirectory: Sendable {
 
     private static let segmentPrefix = "spool-"
     private static let suffix = ".export"
+    /// A segment that is being written anew, and none yet.
+    static let rewriteName = "rewrite"
 
     /// Makes the folder where it is missing, and takes its lock.
     init(path: String) throws(SystemError) {
@@ -66,6 +68,13 @@ final class SpoolDirectory: Sendable {
         let file = openat(descriptor, name, flags | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw SystemError("open", "\(path)/\(name)") }
         return file
+    }
+
+    func rename(_ name: String, to newName: String) throws(SystemError) {
+        guard renameat(descriptor, name, descriptor, newName) == 0 else {
+            throw SystemError("rename", "\(path)/\(name)")
+        }
+        sync()
     }
 
     func remove(_ name: String) {

@@ -10,12 +10,15 @@ final class SpoolSegment: @unchecked Sendable {
     let file: Int32
     /// Bytes of whole entries.
     var size: Int
+    /// How many of them are on the disk.
+    var syncedSize: Int
 
     /// Takes `file` over.
     init(first: UInt64, file: Int32, size: Int) {
         self.first = first
         self.file = file
         self.size = size
+        syncedSize = size
     }
 
     deinit {

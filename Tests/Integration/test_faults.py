@@ -349,6 +349,38 @@ def test_a_spool_at_its_bound_holds_the_call(manager, start, journal, journald):
     all_there(journal, load)
 
 
+@pytest.fixture(scope="session")
+def failing_fdatasync(tmp_path_factory):
+    library = tmp_path_factory.mktemp("preload") / "failing-fdatasync.so"
+    source = os.path.join(os.path.dirname(__file__), "failing-fdatasync.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, source, "-ldl"], check=True)
+    return str(library)
+
+
+@pytest.mark.parametrize("fail_at", [1, 4])
+def test_a_flush_that_fails_is_followed_by_writing_anew(manager, start, journal, journald, failing_fdatasync, fail_at):
+    """After a power cut nothing of what the failed flush was for would be in the file that it was for."""
+    socket_path = journald.SOCKET
+    os.rename(socket_path, socket_path + ".away")
+    extension = start(env={"LD_PRELOAD": failing_fdatasync, "FAIL_AT": str(fail_at)})
+    for number in range(6):
+        manager.result(text("flush", 0, number))
+    extension.end(signal.SIGKILL)
+    segments = sorted(entry.path for entry in os.scandir(extension.spool) if entry.name.startswith("spool-"))
+    assert len(segments) == (1 if fail_at == 1 else 2)
+    if len(segments) == 2:
+        number = os.path.basename(segments[1]).removeprefix("spool-").removesuffix(".export")
+        with open(segments[0], "rb+") as file:
+            content = file.read()
+            lost = content.index(b"__CURSOR=tutorial-extension;i=" + number.encode())
+            assert 0 < lost
+            file.truncate(lost)
+    os.rename(socket_path + ".away", socket_path)
+    manager.extensions_by_uuid.clear()
+    start()
+    wait_until(lambda: entries_of(journal, "flush", 0) == list(range(6)))
+
+
 def test_the_spools_folder_is_removed_while_it_is_in_use(manager, start, journal, journald):
     extension = start(env=FAST)
     os.rename(journald.SOCKET, journald.SOCKET + ".away")

@@ -1,11 +1,12 @@
 public import ArgumentParser
+import SystemCalls
 
 /// The flags that osqueryd starts an extension with (osquery: core/watcher.cpp, Watcher::createExtension).
 ///
 /// In a command of swift-argument-parser: `@OptionGroup var options: ExtensionOptions`.
 public struct ExtensionOptions: ParsableArguments, Sendable {
     /// The longest `--socket`: with a dot and a number of five digits it still fits into a socket's address.
-    public static let longestSocketPath = UnixSocket.longestPath - 6
+    public static let longestSocketPath = UnixAddress.longestPath - 6
 
     @Option(help: "osqueryd's extension socket, the one that its --extensions_socket names.")
     public var socket: String

@@ -4,9 +4,6 @@ import SystemCalls
 
 /// Unix stream sockets, as system calls.
 enum UnixSocket {
-    /// Bytes that fit into sun_path. The kernel needs no NUL behind a path that fills it (unix(7)).
-    static let longestPath = 108
-
     /// Connections that may wait to be taken: with a full queue a connect that does not block fails. The kernel's usual bound.
     private static let backlog: Int32 = 4096
 
@@ -21,7 +18,7 @@ enum UnixSocket {
         var time = timeval(timeout)
         setsockopt(
             descriptor.rawValue, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
-        let result = try withAddress(path) { address, length in
+        let result = try UnixAddress.with(path) { address, length in
             retryingOnInterrupt { Int(Glibc.connect(descriptor.rawValue, address, length)) }
         }
         guard result == 0 else { throw SystemError("connect to", path) }
@@ -33,7 +30,7 @@ enum UnixSocket {
         let descriptor = try make()
         // Before bind, so that the file never exists with another mode: Linux makes it with the mode of the socket's inode.
         fchmod(descriptor.rawValue, 0o600)
-        let result = try withAddress(path) { address, length in
+        let result = try UnixAddress.with(path) { address, length in
             Int(bind(descriptor.rawValue, address, length))
         }
         guard result == 0 else { throw SystemError("bind a socket at", path) }
@@ -59,22 +56,6 @@ enum UnixSocket {
             }
             guard result >= 0 else { throw SystemError("send to", "a connection") }
             sent += result
-        }
-    }
-
-    private static func withAddress<R>(
-        _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R
-    ) throws(SystemError) -> R {
-        let bytes = Array(path.utf8)
-        guard !bytes.isEmpty, bytes.count <= longestPath, !bytes.contains(0) else {
-            throw SystemError("use as a socket's path", "“\(path)”", code: bytes.isEmpty ? ENOENT : ENAMETOOLONG)
-        }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        let length = socklen_t(MemoryLayout<sockaddr_un>.offset(of: \.sun_path)! + bytes.count)
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
         }
     }
 }
