@@ -11,18 +11,23 @@ NAME := tutorial-extension
 EXTENSIONS := $(PREFIX)/lib/osquery/extensions
 VENV := .build/venv
 BUILD_PACKAGES := libsystemd-dev pkg-config
-TEST_PACKAGES := $(BUILD_PACKAGES) gcc python3-venv systemd systemd-journal-remote util-linux
+TEST_PACKAGES := $(BUILD_PACKAGES) dbus gcc libc6-dev python3-venv systemd systemd-container systemd-journal-remote util-linux
 # Only what is used, found by lld; positions of data are relocated in a packed form, which starts faster and is smaller.
 RELEASE := -c release --static-swift-stdlib --product $(NAME) -Xswiftc -use-ld=lld -Xlinker --gc-sections \
 	-Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -s
 INTEGRATION := Tests/Integration/with-journald $(VENV)/bin/python
+PYTEST := -m pytest -c Tests/Integration/pytest.ini -p no:cacheprovider
 
-.PHONY: help demo test test-unit test-integration test-sanitizers test-faults build install uninstall bench lint format clean build-packages test-packages
+# How long each part is fuzzed.
+SECONDS := 60
+
+.PHONY: help demo test test-unit test-integration test-sanitizers test-faults fuzz build install uninstall bench lint format clean build-packages test-packages
 
 help:
 	@echo 'make demo       install what is missing, build, carry logs into the journal and show them'
 	@echo 'make test       install what is missing, build, run all tests'
 	@echo 'make test-faults  the tests of faults that take minutes'
+	@echo 'make fuzz       fuzz what reads bytes that others wrote, for SECONDS=60 each part'
 	@echo 'make build      the stripped, statically linked extension: build/$(NAME).ext'
 	@echo 'make install    build, and install to $$DESTDIR$(EXTENSIONS), PREFIX=$(PREFIX)'
 	@echo 'make uninstall  take away what install brought'
@@ -45,7 +50,8 @@ test-unit: test-packages
 	$(SWIFT) test
 
 test-integration: test-packages build $(VENV)/ready
-	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) -m pytest -c Tests/Integration/pytest.ini -p no:cacheprovider -m 'not long' Tests/Integration
+	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) $(PYTEST) -m 'not long and not systemd' Tests/Integration
+	EXTENSION=$(CURDIR)/build/$(NAME).ext Tests/Integration/with-systemd $(VENV)/bin/python $(PYTEST) -m systemd Tests/Integration
 
 # The server and the writer, with real peers, under AddressSanitizer and ThreadSanitizer. Left out is what measures memory or time.
 SANITIZED := (bad_input or life_cycle or journal) and not memory and not 16_mib and not 50_000 and not stalled and not faults \
@@ -54,13 +60,21 @@ test-sanitizers: test-packages $(VENV)/ready
 	for kind in address thread; do \
 		$(SWIFT) build --sanitize=$$kind -Xswiftc -use-ld=lld --product $(NAME) --scratch-path .build/$$kind && \
 		EXTENSION=$(CURDIR)/.build/$$kind/debug/$(NAME) TSAN_OPTIONS='exitcode=66 atexit_sleep_ms=0' \
-			ASAN_OPTIONS='exitcode=66 detect_leaks=0' $(INTEGRATION) -m pytest -c Tests/Integration/pytest.ini \
-			-p no:cacheprovider -q -k '$(SANITIZED)' Tests/Integration || exit 1; \
+			ASAN_OPTIONS='exitcode=66 detect_leaks=0' $(INTEGRATION) $(PYTEST) -q \
+			-m 'not systemd' -k '$(SANITIZED)' Tests/Integration || exit 1; \
 	done
 
 test-faults: test-packages build $(VENV)/ready
-	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) -m pytest -c Tests/Integration/pytest.ini -p no:cacheprovider -m long -s \
-		Tests/Integration
+	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) $(PYTEST) -m long -s Tests/Integration
+
+# libFuzzer and AddressSanitizer on what reads bytes that others wrote. An input that breaks something is left in .build/fuzz.
+fuzz: build-packages
+	FUZZ=1 $(SWIFT) build --product Fuzz --scratch-path .build/fuzz -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld
+	for part in thrift request json spool; do \
+		echo "Fuzzing $$part for $(SECONDS) s"; mkdir -p .build/fuzz/corpora/$$part; \
+		FUZZ=$$part .build/fuzz/debug/Fuzz -max_total_time=$(SECONDS) -max_len=4096 -rss_limit_mb=2048 -timeout=10 -verbosity=0 \
+			-print_final_stats=1 -artifact_prefix=.build/fuzz/$$part- .build/fuzz/corpora/$$part Tests/Fuzz/Corpora/$$part || exit 1; \
+	done
 
 build: build-packages
 	$(SWIFT) build $(RELEASE)

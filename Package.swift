@@ -56,3 +56,15 @@ let package = Package(
         .testTarget(name: "JournalTests", dependencies: ["CSystemd", "Journal"], swiftSettings: settings),
     ]
 )
+
+// `make fuzz` alone builds this: libFuzzer brings the main function.
+if Context.environment["FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz",
+            dependencies: ["CSystemd", "Journal", "Osquery", "Thrift"],
+            path: "Tests/Fuzz",
+            exclude: ["Corpora"],
+            swiftSettings: settings + [.enableExperimentalFeature("Extern"), .unsafeFlags(["-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
+}

@@ -14,6 +14,10 @@ final class JournalDrain: Sendable {
     private let reader: Lock<SpoolReader>
     private let wake: Int32
     private let isStopping = Atomic(false)
+    private let replayed = Atomic<UInt64>(0)
+    private let damaged = Atomic<UInt64>(0)
+    /// When the entry to be replayed next was received; 0 before the first one was read.
+    private let timestamp = Atomic<UInt64>(0)
 
     init(_ spool: Spool, report: @escaping @Sendable (JournalEvent) -> Void) {
         self.spool = spool
@@ -52,6 +56,17 @@ final class JournalDrain: Sendable {
         isStopping.store(true, ordering: .relaxed)
         eventfd_write(wake, 1)
         reader.withLock { _ in }
+    }
+
+    /// Entries replayed, and pieces found damaged.
+    var counts: (replayed: UInt64, damaged: UInt64) {
+        (replayed.load(ordering: .relaxed), damaged.load(ordering: .relaxed))
+    }
+
+    /// When the oldest entry in the spool was received, in microseconds since 1970.
+    var currentTimestamp: UInt64? {
+        let timestamp = timestamp.load(ordering: .relaxed)
+        return timestamp > 0 ? timestamp : nil
     }
 
     var isStopped: Bool { isStopping.load(ordering: .relaxed) }
@@ -98,11 +113,14 @@ final class JournalDrain: Sendable {
             case .caughtUp:
                 return .caughtUp
             case .damaged(let bytes, let file):
+                damaged.add(1, ordering: .relaxed)
                 report(.damaged(bytes: bytes, file: file))
                 return .passed
             case .entry(let number, let body):
+                timestamp.store(SpoolEntry.timestamp(of: body), ordering: .relaxed)
                 guard send(body, &probe) else { return .passed }
                 reader.finished(number)
+                replayed.add(1, ordering: .relaxed)
                 return .replayed
             }
         } catch {

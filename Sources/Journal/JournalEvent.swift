@@ -14,4 +14,6 @@ package enum JournalEvent: Sendable {
     case holding(SystemError)
     /// They can again.
     case recovered
+    /// journald has dropped entries of our unit, ours or others', because of its rate limit.
+    case suppressed(entries: UInt64, unit: String)
 }

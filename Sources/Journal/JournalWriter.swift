@@ -14,6 +14,8 @@ package final class JournalWriter: Sendable {
         var isSpooling = false
         var isDraining = false
         var isHolding = false
+        /// The drain and the spool know the rest.
+        var statistics = JournalStatistics()
     }
 
     private let settings: JournalSettings
@@ -68,6 +70,16 @@ package final class JournalWriter: Sendable {
         drain.stop()
     }
 
+    /// What has happened so far.
+    package var statistics: JournalStatistics {
+        var statistics = state.withLock { $0.statistics }
+        statistics.spoolBytes = spool.size
+        statistics.spoolLimit = spool.limit
+        (statistics.replayed, statistics.damaged) = drain.counts
+        statistics.oldestSpooled = statistics.spoolBytes > 0 ? drain.currentTimestamp : nil
+        return statistics
+    }
+
     /// Where an entry is.
     package enum Place: Sendable {
         case journal
@@ -109,7 +121,10 @@ package final class JournalWriter: Sendable {
             } catch {
                 holds(error)
                 deadline = deadline ?? .now + settings.hold
-                if let deadline, deadline < .now { throw error }
+                if let deadline, deadline < .now {
+                    state.withLock { $0.statistics.refused += 1 }
+                    throw error
+                }
                 usleep(pause)
                 pause = min(2 * pause, 1_000_000)
             }
@@ -130,6 +145,7 @@ package final class JournalWriter: Sendable {
                 let encoded = body ?? SpoolEntry.body(fields, received: Self.now, bootID: bootID)
                 body = encoded
                 let number = try spool.append(encoded)
+                state.statistics.spooled += 1
                 if let reason { report(.spooling(reason.description)) }
                 state.isSpooling = true
                 startDraining(&state)
@@ -151,7 +167,10 @@ package final class JournalWriter: Sendable {
     /// Sends the entry; nil when it is sent.
     private func send(_ fields: UnsafeBufferPointer<iovec>, _ state: inout State) -> Reason? {
         var room = state.probe.room()
-        if case .none = room { room = state.probe.room(waiting: settings.wait) }
+        if case .none = room {
+            state.statistics.waited += 1
+            room = state.probe.room(waiting: settings.wait)
+        }
         switch room {
         case .none: return .full
         case .away: return .away
@@ -159,6 +178,8 @@ package final class JournalWriter: Sendable {
         }
         do {
             try JournalSocket.send(fields)
+            state.statistics.sent += 1
+            for field in fields { state.statistics.sentBytes += UInt64(field.iov_len) }
             return nil
         } catch {
             state.probe.disconnect()

@@ -20,10 +20,17 @@ enum SpoolEntry {
     static func body(_ fields: UnsafeBufferPointer<iovec>, received: UInt64, bootID: String) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(fields.reduce(256) { $0 + $1.iov_len + 32 })
-        bytes.append(contentsOf: "__REALTIME_TIMESTAMP=\(received)\n_BOOT_ID=\(bootID)\n".utf8)
+        bytes.append(contentsOf: "\(timestampStart)\(received)\n_BOOT_ID=\(bootID)\n".utf8)
         for field in fields { append(field.bytes, to: &bytes) }
         bytes.append(0x0A)
         return bytes
+    }
+
+    private static let timestampStart = "__REALTIME_TIMESTAMP="
+
+    /// When the entry was received: what its body begins with.
+    static func timestamp(of body: [UInt8]) -> UInt64 {
+        body.dropFirst(timestampStart.utf8.count).prefix { $0 != 0x0A }.reduce(0) { $0 &* 10 &+ UInt64($1 &- 0x30) }
     }
 
     /// `NAME=value`, or where the value holds a newline `NAME`, a newline, the length in 8 bytes, the value.
@@ -106,8 +113,7 @@ enum SpoolEntry {
             let line = rest[..<lineEnd]
             if let equals = line.firstIndex(of: UInt8(ascii: "=")) {
                 if first == UInt8(ascii: "_") {
-                    let prefix = "__REALTIME_TIMESTAMP="
-                    if line.starts(with: prefix.utf8) {
+                    if line.starts(with: timestampStart.utf8) {
                         received = Array("OSQUERY_RECEIVED_TIMESTAMP=".utf8) + line[(equals + 1)...]
                     }
                 } else {

@@ -66,6 +66,18 @@ package struct ThriftWriter {
         }
     }
 
+    package mutating func writeBytes(_ value: [UInt8]) {
+        write(Int32(value.count))
+        bytes.append(contentsOf: value)
+    }
+
+    /// Appends what another writer has written.
+    package mutating func append(_ written: ByteSlice) {
+        written.withBytes { span in
+            span.withUnsafeBytes { bytes.append(contentsOf: $0) }
+        }
+    }
+
     /// The head of a list or set; `count` elements follow.
     package mutating func writeListHeader(of element: FieldType, count: Int) {
         bytes.append(element.rawValue)

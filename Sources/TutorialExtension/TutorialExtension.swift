@@ -26,13 +26,23 @@ struct TutorialExtension: ParsableCommand {
         } catch {
             logger.notice("There is no spool for what journald does not take: \(error)")
         }
+        let rateLimit = RateLimitWatch { logger.report($0) }
+        let activity = ExtensionActivity()
         let tutorial = Extension(
             name: Self.configuration.commandName!,
             version: Version.current,
-            plugins: [JournalLogger(journal)],
-            logger: logger)
+            plugins: [
+                JournalLogger(journal),
+                JournalLoggerTable(writer: journal, rateLimit: rateLimit, activity: activity),
+            ],
+            logger: logger,
+            activity: activity)
         do {
-            defer { journal.stop() }
+            try? rateLimit?.start()
+            defer {
+                journal.stop()
+                rateLimit?.stop()
+            }
             try tutorial.run(options)
         } catch {
             logger.critical("\(error)")

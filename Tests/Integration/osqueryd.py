@@ -122,6 +122,20 @@ class Manager:
         response = self.logger(status="true", log=lines)
         assert response.status.code == 0, response.status.message
 
+    def generate(self, table, constraints=(), used=None):
+        """The rows that a query gets, its constraints as osqueryd sends them: (column, operator, expression)."""
+        context = {
+            "constraints": [
+                {"name": column, "list": [{"op": operator, "expr": expression}], "affinity": "TEXT"}
+                for column, operator, expression in constraints
+            ]
+        }
+        if used is not None:
+            context["colsUsed"] = used
+        response = self.call("table", table, {"action": "generate", "context": json.dumps(context)})
+        assert response.status.code == 0, response.status.message
+        return response.response
+
     def shutdown(self):
         with connect(self.extension_path) as client:
             client.shutdown()

@@ -14,14 +14,18 @@ public struct Extension: Sendable {
     public let plugins: [any ExtensionPlugin]
     /// Where the extension says what happens to it.
     public let logger: Logger
+    /// What it has done so far.
+    public let activity: ExtensionActivity
 
     public init(
-        name: String, version: String, plugins: [any ExtensionPlugin], logger: Logger = Logger(label: "osquery")
+        name: String, version: String, plugins: [any ExtensionPlugin], logger: Logger = Logger(label: "osquery"),
+        activity: ExtensionActivity = ExtensionActivity()
     ) {
         self.name = name
         self.version = version
         self.plugins = plugins
         self.logger = logger
+        self.activity = activity
     }
 
     /// Registers the plugins with osqueryd and answers its calls. Call it from `main`: it blocks the calling thread, and takes

@@ -65,7 +65,7 @@ struct ExtensionLifecycle {
     private mutating func keepRegistered(_ registration: Registration) throws(ExtensionError) -> Outcome {
         var backoff = Backoff(from: .milliseconds(1), upTo: .milliseconds(20))
         var patience = Deadline(in: timeout)
-        var messages = registration.server.messageCount
+        var messages = description.activity.messages
         while true {
             do {
                 let isListed = try client.extensions().keys.contains(registration.uuid)
@@ -86,8 +86,8 @@ struct ExtensionLifecycle {
                 throw .failed(SystemError("ask", "osqueryd"))
             }
             // Whoever still calls us is alive, though its socket's file may be gone (osquery issue 7602).
-            if registration.server.messageCount != messages {
-                messages = registration.server.messageCount
+            if description.activity.messages != messages {
+                messages = description.activity.messages
                 patience = Deadline(in: max(timeout, interval * 2))
             }
             if !isWatched && patience.hasPassed { return .gone }

@@ -54,9 +54,11 @@ struct Registrar {
         let server = try ExtensionServer(
             socketPath: "\(client.socketPath).\(uuid)",
             processor: ExtensionProcessor(uuid: uuid, plugins: description.plugins),
+            activity: description.activity,
             logger: logger,
             onShutdown: end.requestShutdown)
         try server.start()
+        description.activity.countRegistration()
         logger.info("Registered with osqueryd.", metadata: ["uuid": "\(uuid)", "socket": "\(server.socketPath)"])
         return Registration(uuid: uuid, server: server)
     }

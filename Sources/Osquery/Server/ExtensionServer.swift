@@ -21,7 +21,7 @@ final class ExtensionServer: Sendable {
     private let processor: ExtensionProcessor
     private let table = ConnectionTable()
     private let ticks = Semaphore()
-    private let contacts = Atomic<Int>(0)
+    private let activity: ExtensionActivity
     private let saidForeignUser = Said()
     private let saidMalformed = Said()
     private let logger: Logger
@@ -34,12 +34,14 @@ final class ExtensionServer: Sendable {
     ///     and is an error.
     ///   - onShutdown: Called when osqueryd has told the extension to end, and has its answer.
     init(
-        socketPath: String, processor: ExtensionProcessor, logger: Logger, onShutdown: @escaping @Sendable () -> Void
+        socketPath: String, processor: ExtensionProcessor, activity: ExtensionActivity, logger: Logger,
+        onShutdown: @escaping @Sendable () -> Void
     ) throws(SystemError) {
         try Self.removeStaleSocket(at: socketPath)
         listener = try UnixSocket.listen(at: socketPath)
         self.socketPath = socketPath
         self.processor = processor
+        self.activity = activity
         self.logger = logger
         self.onShutdown = onShutdown
     }
@@ -49,9 +51,6 @@ final class ExtensionServer: Sendable {
         try BlockingThread.start { self.watch() }
         if let worker = table.firstWorker() { try start(worker) }
     }
-
-    /// How many messages there have been: whoever calls us is alive.
-    var messageCount: Int { contacts.load(ordering: .relaxed) }
 
     /// Closes connections that nobody uses any more.
     func closeIdleConnections() {
@@ -131,6 +130,7 @@ extension ExtensionServer {
             case .start(let another): startAnother(another)
             case .beginTicking: ticks.signal()
             }
+            activity.countConnection()
             let isShutdown = serve(connection, worker, &receiver, &writer, gate)
             let goesOn = table.finished(worker)
             close(connection)
@@ -169,7 +169,7 @@ extension ExtensionServer {
             var outcome = ExtensionProcessor.Outcome.close
             do {
                 let message = try receiver.next(from: connection)
-                contacts.add(1, ordering: .relaxed)
+                activity.countMessage()
                 table.answers(worker)
                 outcome = processor.answer(message, into: &writer, gate)
             } catch {

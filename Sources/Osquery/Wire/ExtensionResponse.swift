@@ -1,4 +1,4 @@
-import Thrift
+package import Thrift
 
 /// What a plugin call or a query brings back (osquery.thrift: ExtensionResponse).
 public struct ExtensionResponse: Sendable, Equatable {
@@ -6,11 +6,39 @@ public struct ExtensionResponse: Sendable, Equatable {
     public typealias Row = [String: String]
 
     public var status: ExtensionStatus
-    public var rows: [Row]
+    private var list: RowList
 
     public init(status: ExtensionStatus = ExtensionStatus(), rows: [Row] = []) {
         self.status = status
-        self.rows = rows
+        list = .rows(rows)
+    }
+
+    /// - Parameter encodedRows: The rows as they go over the wire: `list<map<string,string>>`.
+    package init(encodedRows: ByteSlice) {
+        status = ExtensionStatus()
+        list = .encoded(encodedRows)
+    }
+
+    public var rows: [Row] {
+        get {
+            switch list {
+            case .rows(let rows): return rows
+            case .encoded(let bytes):
+                var reader = ThriftReader(bytes)
+                // They were written, or read once, by us.
+                return (try? reader.readRows()) ?? []
+            }
+        }
+        set { list = .rows(newValue) }
+    }
+
+    private enum RowList: Sendable {
+        case rows([Row])
+        case encoded(ByteSlice)
+    }
+
+    public static func == (one: ExtensionResponse, other: ExtensionResponse) -> Bool {
+        one.status == other.status && one.rows == other.rows
     }
 
     /// An answer with status 1 and a sentence that says what went wrong.
@@ -23,7 +51,7 @@ public struct ExtensionResponse: Sendable, Equatable {
         try reader.readStruct { (reader, id, type) throws(ThriftError) in
             switch (id, type) {
             case (1, .structure): status = try ExtensionStatus(from: &reader)
-            case (2, .list): rows = try reader.readRows()
+            case (2, .list): list = .rows(try reader.readRows())
             default: return false
             }
             return true
@@ -34,7 +62,10 @@ public struct ExtensionResponse: Sendable, Equatable {
         writer.writeField(1, .structure)
         status.write(to: &writer)
         writer.writeField(2, .list)
-        writer.writeRows(rows)
+        switch list {
+        case .rows(let rows): writer.writeRows(rows)
+        case .encoded(let bytes): writer.append(bytes)
+        }
         writer.writeStop()
     }
 }

@@ -33,6 +33,12 @@ extension Logger {
                 """)
         case .recovered:
             notice("Logs can be written again.")
+        case .suppressed(let entries, let unit):
+            error(
+                """
+                systemd-journald has dropped \(entries) entries of \(unit), which exceeded its rate limit: set \
+                LogRateLimitIntervalSec=0 for the unit, as packaging/osqueryd.service.d/tutorial-extension.conf does.
+                """)
         }
     }
 }

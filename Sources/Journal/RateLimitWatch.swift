@@ -1,0 +1,103 @@
+import CLinux
+import CSystemd
+import Glibc
+import Synchronization
+package import SystemCalls
+
+/// Finds out whether journald has dropped entries of our unit because of its rate limit. No sender is told of that; journald
+/// says it in the journal, in the entry after the drops (journald.conf(5), RateLimitIntervalSec=).
+package final class RateLimitWatch: Sendable {
+    /// How often the journal is looked into, in milliseconds.
+    private static let pause: Int32 = 30_000
+    /// sd-messages.h: SD_MESSAGE_JOURNAL_DROPPED
+    private static let droppedMessage = "a596d6fe7bfa4994828e72309e95d61e"
+
+    private struct State {
+        /// Up to when the journal was looked through, in microseconds since 1970.
+        var seen = RateLimitWatch.now
+        var dropped: UInt64 = 0
+    }
+
+    /// The systemd unit that this process belongs to.
+    package let unit: String
+    private let state = Lock(State())
+    private let wake: Int32
+    private let report: @Sendable (JournalEvent) -> Void
+
+    /// Nil for a process that belongs to no unit: journald limits none such.
+    package init?(report: @escaping @Sendable (JournalEvent) -> Void) {
+        var unit: UnsafeMutablePointer<CChar>?
+        guard sd_pid_get_unit(0, &unit) >= 0, let unit else { return nil }
+        self.unit = String(cString: unit)
+        free(unit)
+        self.report = report
+        wake = eventfd(0, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
+    }
+
+    deinit {
+        close(wake)
+    }
+
+    /// Looks from time to time, on a thread of its own, until ``stop()``.
+    package func start() throws(SystemError) {
+        try BlockingThread.start {
+            while !self.isStopped(within: Self.pause) { self.look() }
+        }
+    }
+
+    package func stop() {
+        eventfd_write(wake, 1)
+    }
+
+    /// Entries of the unit, osqueryd's own words on stderr among them, that journald has dropped since this process started.
+    package var dropped: UInt64 {
+        look()
+        return state.withLock { $0.dropped }
+    }
+
+    private func isStopped(within milliseconds: Int32) -> Bool {
+        var descriptor = pollfd(fd: wake, events: Int16(POLLIN), revents: 0)
+        return poll(&descriptor, 1, milliseconds) > 0
+    }
+
+    private func look() {
+        let new: UInt64 = state.withLock { state in
+            let new = Self.dropped(of: unit, since: &state.seen)
+            state.dropped += new
+            return new
+        }
+        if new > 0 { report(.suppressed(entries: new, unit: unit)) }
+    }
+
+    /// Adds up what journald says since `seen`, which moves to behind the last it said.
+    private static func dropped(of unit: String, since seen: inout UInt64) -> UInt64 {
+        var journal: OpaquePointer?
+        guard sd_journal_open(&journal, Int32(SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM)) >= 0 else { return 0 }
+        defer { sd_journal_close(journal) }
+        // Only journald itself can send by this transport.
+        let matches = ["MESSAGE_ID=\(droppedMessage)", "_TRANSPORT=driver", "OBJECT_SYSTEMD_UNIT=\(unit)"]
+        for match in matches where sd_journal_add_match(journal, match, 0) < 0 { return 0 }
+        guard sd_journal_seek_realtime_usec(journal, seen) >= 0 else { return 0 }
+        var dropped: UInt64 = 0
+        while sd_journal_next(journal) > 0 {
+            var time: UInt64 = 0
+            if sd_journal_get_realtime_usec(journal, &time) >= 0 { seen = max(seen, time + 1) }
+            dropped += number("N_DROPPED", in: journal)
+        }
+        return dropped
+    }
+
+    private static func number(_ field: String, in journal: OpaquePointer?) -> UInt64 {
+        var data: UnsafeRawPointer?
+        var length = 0
+        guard sd_journal_get_data(journal, field, &data, &length) >= 0 else { return 0 }
+        let text = String(decoding: UnsafeRawBufferPointer(start: data, count: length), as: UTF8.self)
+        return UInt64(text.dropFirst(field.utf8.count + 1)) ?? 0
+    }
+
+    private static var now: UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1000
+    }
+}

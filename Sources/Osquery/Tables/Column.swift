@@ -1,0 +1,72 @@
+/// A column's type, spelled as osquery spells it (osquery: core/sql/column.h, kColumnTypeNames).
+public enum ColumnType: String, Sendable, CaseIterable {
+    case text = "TEXT"
+    /// 32 bits: osqueryd cuts what is longer.
+    case integer = "INTEGER"
+    /// 64 bits.
+    case bigint = "BIGINT"
+    /// 64 bits; SQLite has no such numbers, and osqueryd makes NULL of one above `Int64.max`.
+    case unsignedBigint = "UNSIGNED BIGINT"
+    case double = "DOUBLE"
+    case blob = "BLOB"
+}
+
+/// What SQLite may know of a column (osquery: core/sql/column.h, ColumnOptions).
+public struct ColumnOptions: OptionSet, Sendable {
+    public let rawValue: Int
+
+    public init(rawValue: Int) {
+        self.rawValue = rawValue
+    }
+
+    /// Rows can be found by it: an `IN` or a `JOIN` on it calls the table once a value.
+    public static let index = ColumnOptions(rawValue: 1)
+    /// A query must constrain it.
+    public static let required = ColumnOptions(rawValue: 2)
+    /// A constraint on it changes what the table generates.
+    public static let additional = ColumnOptions(rawValue: 4)
+    /// A constraint on it makes the table faster.
+    public static let optimized = ColumnOptions(rawValue: 8)
+    /// `SELECT *` leaves it out.
+    public static let hidden = ColumnOptions(rawValue: 16)
+    /// Compared with the collation NOCASE.
+    public static let collateNoCase = ColumnOptions(rawValue: 32)
+    /// Compared with osquery's collation for versions.
+    public static let collateVersion = ColumnOptions(rawValue: 64)
+}
+
+/// A column of a table.
+public struct Column: Sendable, Equatable {
+    public let name: String
+    public let type: ColumnType
+    public let options: ColumnOptions
+    /// Other names for it, which queries may use and `SELECT *` does not show.
+    public let aliases: [String]
+
+    public init(_ name: String, _ type: ColumnType, _ options: ColumnOptions = [], aliases: [String] = []) {
+        self.name = name
+        self.type = type
+        self.options = options
+        self.aliases = aliases
+    }
+}
+
+/// What osqueryd may know of a table (osquery: core/sql/table_plugin.h, TableAttributes).
+public struct TableAttributes: OptionSet, Sendable {
+    public let rawValue: Int
+
+    public init(rawValue: Int) {
+        self.rawValue = rawValue
+    }
+
+    /// A utility: it may be used anywhere.
+    public static let utility = TableAttributes(rawValue: 1)
+    /// The results may be cached between queries of the schedule.
+    public static let cacheable = TableAttributes(rawValue: 2)
+    /// Rows are events.
+    public static let eventBased = TableAttributes(rawValue: 4)
+    /// Rows belong to a user; queries should be joined with `users`.
+    public static let userBased = TableAttributes(rawValue: 8)
+    /// Rows are about the kernel.
+    public static let kernelRequired = TableAttributes(rawValue: 16)
+}

@@ -1,0 +1,76 @@
+import Thrift
+
+/// A value in a row.
+public enum ColumnValue: Sendable, Equatable {
+    case null
+    case text(String)
+    case integer(Int64)
+    /// SQLite has no such numbers: osqueryd makes NULL of one above `Int64.max`.
+    case unsigned(UInt64)
+    /// NaN is NULL, as in SQLite.
+    case double(Double)
+    case blob([UInt8])
+
+    /// The value as it goes over the wire, where all values are strings; nil where the row leaves it out, which is NULL
+    /// (osquery: sql/dynamic_table_row.cpp, get_column).
+    var text: String? {
+        switch self {
+        case .null: nil
+        case .text(let value): value
+        case .integer(let value): String(value)
+        case .unsigned(let value): String(value)
+        case .double(let value): value.isNaN ? nil : String(value)
+        case .blob(let value): String(decoding: value, as: UTF8.self)
+        }
+    }
+}
+
+extension ColumnValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+    ExpressibleByNilLiteral, ExpressibleByBooleanLiteral
+{
+    public init(stringLiteral value: String) { self = .text(value) }
+    public init(integerLiteral value: Int64) { self = .integer(value) }
+    public init(floatLiteral value: Double) { self = .double(value) }
+    public init(nilLiteral: ()) { self = .null }
+    /// SQLite's truth values: 1 and 0.
+    public init(booleanLiteral value: Bool) { self = .integer(value ? 1 : 0) }
+}
+
+extension ColumnValue {
+    public init(_ value: String?) { self = value.map(ColumnValue.text) ?? .null }
+    public init(_ value: Bool) { self = .integer(value ? 1 : 0) }
+    public init(_ value: Double) { self = .double(value) }
+    public init(_ value: [UInt8]) { self = .blob(value) }
+
+    public init(_ value: some BinaryInteger) {
+        if let signed = Int64(exactly: value) {
+            self = .integer(signed)
+        } else if let unsigned = UInt64(exactly: value) {
+            self = .unsigned(unsigned)
+        } else {
+            self = .text(String(value))
+        }
+    }
+}
+
+extension ThriftWriter {
+    /// Writes a value as a string; a blob's bytes are kept as they are.
+    mutating func writeValue(_ value: ColumnValue) {
+        if case .blob(let bytes) = value {
+            writeBytes(bytes)
+        } else {
+            writeString(value.text ?? "")
+        }
+    }
+}
+
+extension ColumnValue {
+    /// Whether SQLite has NULL for it.
+    var isNull: Bool {
+        switch self {
+        case .null: true
+        case .double(let value): value.isNaN
+        case .text, .integer, .unsigned, .blob: false
+        }
+    }
+}

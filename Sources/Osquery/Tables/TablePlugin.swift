@@ -1,0 +1,91 @@
+import Thrift
+
+/// A table that queries can be made of: columns, and a function that brings the rows.
+///
+/// ```swift
+/// struct Planets: TablePlugin {
+///     struct Row: Encodable { var name: String; var moons: Int }
+///
+///     let name = "planets"
+///     let columns = [Column("name", .text, .index), Column("moons", .integer)]
+///
+///     func generate(_ query: QueryContext) async throws -> [Row] {
+///         [Row(name: "Earth", moons: 1), Row(name: "Mars", moons: 2)]
+///     }
+/// }
+/// ```
+///
+/// An error that is thrown ends the query with the error's text.
+public protocol TablePlugin: ExtensionPlugin {
+    /// A row: a value whose properties are named after the columns, or ``TableRow`` where they are known at run time only. The
+    /// column `main_pid` may be a property `mainPid`.
+    ///
+    /// Properties may be strings, numbers, truth values, bytes (`[UInt8]`), enums with such raw values, and optionals of all
+    /// these. What is nil, NaN or not there is NULL.
+    associatedtype Row: Encodable
+
+    /// The columns, in the order in which `SELECT *` shows them.
+    var columns: [Column] { get }
+    /// Other names for the table.
+    var aliases: [String] { get }
+    var attributes: TableAttributes { get }
+
+    /// Brings the rows. More than the query's constraints ask for may be brought: SQLite looks at each row again.
+    func generate(_ query: QueryContext) async throws -> [Row]
+}
+
+extension TablePlugin {
+    public static var registry: PluginRegistry { .table }
+
+    public var aliases: [String] { [] }
+    public var attributes: TableAttributes { [] }
+
+    /// The route info that osqueryd makes the table's SQL from (osquery: core/tables.cpp, TablePlugin::routeInfo).
+    public var routes: [ExtensionResponse.Row] {
+        var routes = columns.map { column in
+            ["id": "column", "name": column.name, "type": column.type.rawValue, "op": "\(column.options.rawValue)"]
+        }
+        routes += aliases.map { ["id": "alias", "alias": $0] }
+        routes += columns.flatMap { column in
+            column.aliases.map { ["id": "columnAlias", "name": $0, "target": column.name] }
+        }
+        return routes + [["id": "attributes", "attributes": "\(attributes.rawValue)"]]
+    }
+
+    public func call(_ request: PluginRequest) async throws -> ExtensionResponse {
+        guard let action = request["action"] else {
+            return .failure("The table “\(name)” knows no request without “action”; this one has \(request.keys).")
+        }
+        switch action.description {
+        case "generate":
+            return try response(try await generate(try QueryContext(request["context"])))
+        case "columns":
+            return ExtensionResponse(rows: routes)
+        case "insert", "update", "delete":
+            guard let table = self as? any WritableTablePlugin else {
+                return ExtensionResponse(rows: [["status": "readonly"]])
+            }
+            return await table.change(RowChangeRequest(request, columns: columns))
+        default:
+            return .failure(
+                "The table “\(name)” knows no action “\(action)”; it knows generate, columns, insert, update and delete."
+            )
+        }
+    }
+
+    /// The rows as osqueryd reads them, without a dictionary a row.
+    private func response(_ rows: [Row]) throws -> ExtensionResponse {
+        let known = columns.map(\.name)
+        let declared = Set(known + ["rowid"])
+        var writer = ThriftWriter()
+        writer.writeListHeader(of: .map, count: rows.count)
+        for row in rows {
+            let row = try TableRow(row, columns: declared)
+            if let column = row.columns.first(where: { !declared.contains($0) }) {
+                throw TableError.unknownColumn(column, table: name, known: known)
+            }
+            row.write(to: &writer)
+        }
+        return ExtensionResponse(encodedRows: ByteSlice(writer.bytes))
+    }
+}
