@@ -1,0 +1,33 @@
+@testable import Osquery
+@testable import Thrift
+
+/// Whatever the text is, values lie within it, one behind the other, and what is read of it is bounded.
+func fuzzJSON(_ input: UnsafeRawBufferPointer) {
+    let text = ByteSlice(Array(input))
+    var end = 0
+    JSONText(text).forEachMember { bytes, name, value in
+        precondition(name.range.lowerBound >= end && name.range.upperBound <= value.range.lowerBound)
+        precondition(value.range.upperBound <= bytes.byteCount)
+        end = value.range.upperBound
+        for part in [name, value] {
+            var length = 0
+            part.forEachPiece(in: bytes) { length += $0.byteCount }
+            // An escape is at least as long as what it stands for.
+            precondition(length <= part.range.count)
+        }
+    }
+    for line in StatusLine.lines(of: LogText(text)) {
+        precondition(line.text.count <= text.count)
+        _ = (line.messageText, line.severity, line.sourceLine)
+    }
+    for part in LogText(text).batchElements() { precondition(part.count <= text.count) }
+    _ = try? QueryContext(LogText(text))
+    if let root = JSONElement(text) { walk(root, depth: 0) }
+}
+
+private func walk(_ element: JSONElement, depth: Int) {
+    _ = (element.string, element.integer, element.source)
+    guard depth < 8 else { return }
+    for member in element.members ?? [] { walk(member.value, depth: depth + 1) }
+    for part in element.elements ?? [] { walk(part, depth: depth + 1) }
+}
