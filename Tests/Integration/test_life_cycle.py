@@ -17,7 +17,10 @@ def test_it_registers_what_osqueryd_demands(manager, extension):
     [info] = manager.extensions_by_uuid.values()
     assert (info.name, info.version) == ("tutorial-extension", "0.1.0")
     assert tuple(map(int, info.sdk_version.split("."))) >= (1, 7, 7)
-    assert manager.registries == {FIRST_UUID: {"logger": {"journal": []}}}
+    ((uuid, registry),) = manager.registries.items()
+    assert uuid == FIRST_UUID
+    assert registry["logger"] == {"journal": []}
+    assert set(registry["table"]) == {"journal_logger"}
 
 
 def test_it_answers_as_soon_as_its_socket_is_there(manager, start):

@@ -32,11 +32,14 @@ struct ExtensionLifecycle {
     mutating func run() throws(ExtensionError) {
         guard var registration = try registrar.register(reach: timeout) else { return }
         warnOfUnusedLoggers()
+        // An osqueryd that went away in this very moment left no connection whose end would tell.
+        var pause = client.idleConnection == nil ? Duration.zero : interval
         while true {
-            switch end.wait(for: interval, or: client.idleConnection) {
+            switch end.wait(for: pause, or: client.idleConnection) {
             case .ends(let reason):
                 return finish(registration, reason)
             case let wake:
+                pause = interval
                 registration.server.closeIdleConnections()
                 switch try keepRegistered(registration) {
                 case .asBefore: break

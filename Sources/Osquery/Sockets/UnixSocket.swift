@@ -26,15 +26,26 @@ enum UnixSocket {
     }
 
     /// Listens at `path`, which only our own user can connect to.
+    ///
+    /// The path appears when there is somebody to connect to, not before: osqueryd, which waits for it, connects at once. `path`
+    /// ends with a dot and a number, which are the name until then.
     static func listen(at path: String) throws(SystemError) -> FileDescriptor {
         let descriptor = try make()
         // Before bind, so that the file never exists with another mode: Linux makes it with the mode of the socket's inode.
         fchmod(descriptor.rawValue, 0o600)
-        let result = try UnixAddress.with(path) { address, length in
+        let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
+        let name = path.lastIndex(of: ".").map { path[$0...] } ?? ""
+        let temporary = String(folder + name)
+        unlink(temporary)
+        let result = try UnixAddress.with(temporary) { address, length in
             Int(bind(descriptor.rawValue, address, length))
         }
-        guard result == 0 else { throw SystemError("bind a socket at", path) }
-        guard Glibc.listen(descriptor.rawValue, Self.backlog) == 0 else { throw SystemError("listen at", path) }
+        guard result == 0 else { throw SystemError("bind a socket at", temporary) }
+        guard Glibc.listen(descriptor.rawValue, Self.backlog) == 0, rename(temporary, path) == 0 else {
+            let error = SystemError("listen at", path)
+            unlink(temporary)
+            throw error
+        }
         return descriptor
     }
 
