@@ -36,6 +36,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(name: "Journal", dependencies: ["CLinux", "CSystemd", "SystemCalls"], swiftSettings: settings),
+        .target(name: "Systemd", dependencies: ["CSystemd", "SystemCalls"], swiftSettings: settings),
         .executableTarget(
             name: "TutorialExtension",
             dependencies: [
@@ -43,6 +44,7 @@ let package = Package(
                 "Journal",
                 "Osquery",
                 "SystemCalls",
+                "Systemd",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

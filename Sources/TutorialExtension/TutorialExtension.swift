@@ -34,6 +34,7 @@ struct TutorialExtension: ParsableCommand {
             plugins: [
                 JournalLogger(journal),
                 JournalLoggerTable(writer: journal, rateLimit: rateLimit, activity: activity),
+                SystemdTable(),
             ],
             logger: logger,
             activity: activity)

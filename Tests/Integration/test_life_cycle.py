@@ -20,7 +20,7 @@ def test_it_registers_what_osqueryd_demands(manager, extension):
     ((uuid, registry),) = manager.registries.items()
     assert uuid == FIRST_UUID
     assert registry["logger"] == {"journal": []}
-    assert set(registry["table"]) == {"journal_logger"}
+    assert set(registry["table"]) == {"journal_logger", "systemd"}
 
 
 def test_it_answers_as_soon_as_its_socket_is_there(manager, start):

@@ -81,12 +81,15 @@ public struct TableRow: Sendable, Equatable, Encodable, ExpressibleByDictionaryL
 extension String {
     /// `mainPid` as `main_pid`.
     fileprivate var snakeCased: String {
-        var name = ""
-        for character in self {
-            if character.isUppercase { name += "_" }
-            name += character.lowercased()
+        var name: [UInt8] = []
+        for byte in utf8 {
+            if byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") {
+                name += [UInt8(ascii: "_"), byte | 0x20]
+            } else {
+                name.append(byte)
+            }
         }
-        return name
+        return String(decoding: name, as: UTF8.self)
     }
 }
 

@@ -1,0 +1,148 @@
+import SystemCalls
+
+/// systemd's manager of system units, asked over D-Bus by one connection that is kept, and made anew when it breaks.
+package final class SystemdManager: Sendable {
+    /// Which units.
+    package enum Selection: Sendable, Equatable {
+        case all
+        /// Those whose name matches one of the patterns (glob(7)).
+        case patterns([String])
+        /// The units that these processes belong to.
+        case processes([UInt32])
+    }
+
+    private let connection = Lock<Bus?>(nil)
+
+    package init() {}
+
+    /// The units that are loaded, in no order that means anything.
+    ///
+    /// A unit that vanishes while it is being asked for is left out.
+    ///
+    /// - Parameter properties: What is to be known of each. One call brings the name, the description and the states of all.
+    package func units(
+        _ selection: Selection, _ properties: Set<UnitProperty> = Set(UnitProperty.allCases)
+    ) throws(SystemdError) -> [Unit] {
+        let result: Result<[Unit], SystemdError> = connection.withLock { bus in
+            let isOld = bus != nil
+            do throws(SystemdError) {
+                return .success(try Self.units(selection, properties, &bus))
+            } catch {
+                bus = nil
+                guard isOld && error.isLostConnection else { return .failure(error) }
+            }
+            do throws(SystemdError) {
+                return .success(try Self.units(selection, properties, &bus))
+            } catch {
+                bus = nil
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    private static func units(
+        _ selection: Selection, _ properties: Set<UnitProperty>, _ bus: inout Bus?
+    ) throws(SystemdError) -> [Unit] {
+        let connected: Bus
+        if let bus { connected = bus } else { connected = try Bus() }
+        bus = connected
+        switch selection {
+        case .all:
+            let listed = try list(try connected.call(Bus.Call(member: "ListUnits")))
+            return try complete(listed, properties.subtracting(UnitProperty.listed), connected)
+        case .patterns(let patterns):
+            let call = Bus.Call(member: "ListUnitsByPatterns") { (message) throws(SystemdError) in
+                try message.append([])
+                try message.append(patterns)
+            }
+            let listed = try list(try connected.call(call))
+            return try complete(listed, properties.subtracting(UnitProperty.listed), connected)
+        case .processes(let processes):
+            let found = try paths(of: processes, connected).map { ListedUnit(path: $0) }
+            return try complete(found, properties.union([.name]), connected)
+        }
+    }
+
+    private struct ListedUnit {
+        var unit = Unit()
+        var path = ""
+
+        /// The D-Bus interface of the unit's type that tells more than that of all units.
+        var typeInterface: String? {
+            // A path ends with the name, in which what is no letter or digit is spelled like `_2e`.
+            let types = ["service", "socket", "mount", "swap", "slice", "scope"]
+            guard let type = types.first(where: { path.hasSuffix("_2e\($0)") }) else { return nil }
+            return "org.freedesktop.systemd1.\(type.prefix(1).uppercased())\(type.dropFirst())"
+        }
+    }
+
+    /// Reads the answer to ListUnits: name, description, load, active and sub state, the unit followed, path, job.
+    private static func list(_ reply: BusMessage) throws(SystemdError) -> [ListedUnit] {
+        var listed: [ListedUnit] = []
+        try reply.readArray(of: "(ssssssouso)") { () throws(SystemdError) in
+            var next = ListedUnit()
+            try reply.readContainer(BusType.structure, of: "ssssssouso") { () throws(SystemdError) in
+                next.unit.name = try reply.readString()
+                next.unit.description = try reply.readString()
+                next.unit.loadState = try reply.readString()
+                next.unit.activeState = try reply.readString()
+                next.unit.subState = try reply.readString()
+                try reply.skip("s")
+                next.path = try reply.readString(BusType.objectPath)
+                try reply.skip("uso")
+            }
+            listed.append(next)
+        }
+        return listed
+    }
+
+    /// The units of processes; a process that there is not, or that is in no unit, has none.
+    private static func paths(of processes: [UInt32], _ bus: Bus) throws(SystemdError) -> [String] {
+        let calls = processes.map { process in
+            Bus.Call(member: "GetUnitByPID") { (message) throws(SystemdError) in try message.append(process) }
+        }
+        var paths: [String] = []
+        try bus.call(calls) { (_, reply) throws(SystemdError) in
+            if let path = try reply?.readString(BusType.objectPath), !paths.contains(path) { paths.append(path) }
+        }
+        return paths
+    }
+
+    /// Adds what the properties tell.
+    private static func complete(
+        _ listed: [ListedUnit], _ properties: Set<UnitProperty>, _ bus: Bus
+    ) throws(SystemdError) -> [Unit] {
+        let common = PropertyReader("org.freedesktop.systemd1.Unit", properties.intersection(UnitProperty.common))
+        let special = properties.subtracting(UnitProperty.common)
+        var readers: [String: PropertyReader] = [:]
+        var calls: [Bus.Call] = []
+        var purposes: [(unit: Int, reader: PropertyReader)] = []
+        for (index, unit) in listed.enumerated() {
+            var needed = common.map { [$0] } ?? []
+            if let interface = unit.typeInterface, let reader = readers[interface] ?? PropertyReader(interface, special)
+            {
+                readers[interface] = reader
+                needed.append(reader)
+            }
+            for reader in needed {
+                purposes.append((index, reader))
+                calls.append(
+                    Bus.Call(path: unit.path, interface: "org.freedesktop.DBus.Properties", member: "GetAll") {
+                        (message) throws(SystemdError) in try message.append(reader.interface)
+                    })
+            }
+        }
+        var units = listed.map { Optional($0.unit) }
+        try bus.call(calls) { (index, reply) throws(SystemdError) in
+            let (unit, reader) = purposes[index]
+            if let reply, var known = units[unit] {
+                try reader.read(reply, into: &known)
+                units[unit] = known
+            } else {
+                units[unit] = nil
+            }
+        }
+        return units.compactMap { $0 }
+    }
+}
