@@ -27,26 +27,29 @@ enum UnixSocket {
 
     /// Listens at `path`, which only our own user can connect to.
     ///
-    /// The path appears when there is somebody to connect to, not before: osqueryd, which waits for it, connects at once. `path`
-    /// ends with a dot and a number, which are the name until then.
+    /// The path appears when there is somebody to connect to, not before: osqueryd, which waits for it, connects at once.
     static func listen(at path: String) throws(SystemError) -> FileDescriptor {
         let descriptor = try make()
         // Before bind, so that the file never exists with another mode: Linux makes it with the mode of the socket's inode.
         fchmod(descriptor.rawValue, 0o600)
-        let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
-        let name = path.lastIndex(of: ".").map { path[$0...] } ?? ""
-        let temporary = String(folder + name)
-        unlink(temporary)
-        let result = try UnixAddress.with(temporary) { address, length in
-            Int(bind(descriptor.rawValue, address, length))
-        }
-        guard result == 0 else { throw SystemError("bind a socket at", temporary) }
+        let temporary = try bindBeside(path, descriptor.rawValue)
         guard Glibc.listen(descriptor.rawValue, Self.backlog) == 0, rename(temporary, path) == 0 else {
             let error = SystemError("listen at", path)
             unlink(temporary)
             throw error
         }
         return descriptor
+    }
+
+    /// Binds a socket to a name in the folder of `path` that is not longer than that of an extension's socket.
+    private static func bindBeside(_ path: String, _ descriptor: Int32) throws(SystemError) -> String {
+        let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
+        while true {
+            let name = "\(folder).\(String(UInt16.random(in: 0x1000...0xFFFF), radix: 16))"
+            let result = try UnixAddress.with(name) { address, length in Int(bind(descriptor, address, length)) }
+            if result == 0 { return name }
+            guard errno == EADDRINUSE else { throw SystemError("bind a socket at", name) }
+        }
     }
 
     /// The user at the other end of a connection, as the kernel knows it (SO_PEERCRED, unix(7)).
