@@ -5,8 +5,7 @@ import Thrift
 
 /// Calls osqueryd, or osqueryi, over its extension socket (osquery.thrift: ExtensionManager).
 ///
-/// A call blocks its thread until osqueryd has answered or the time is up. One connection is kept between calls and made
-/// anew when osqueryd has closed it; calls from several threads take turns.
+/// One connection is kept between calls and made anew when osqueryd has closed it; calls made at once take turns.
 public final class ExtensionManagerClient: Sendable {
     /// What `--extensions_socket` names.
     public let socketPath: String
@@ -41,7 +40,7 @@ public final class ExtensionManagerClient: Sendable {
     }
 
     /// Asks whether osqueryd answers.
-    public func ping() throws(ManagerError) {
+    func ping() throws(ManagerError) {
         try check(try call("ping", readStatus), of: "ping")
     }
 
@@ -49,7 +48,7 @@ public final class ExtensionManagerClient: Sendable {
     ///
     /// - Parameter plugins: What to register.
     /// - Returns: The number that osqueryd gave the extension; it is to listen at the socket's path, a dot and this number.
-    public func registerExtension(
+    func registerExtension(
         _ info: ExtensionInfo, plugins: [any ExtensionPlugin]
     ) throws(ManagerError) -> Int64 {
         let routes = RegistryRoutes(plugins)
@@ -64,7 +63,7 @@ public final class ExtensionManagerClient: Sendable {
     }
 
     /// Takes an extension and its plugins out of osqueryd's registry.
-    public func deregisterExtension(_ uuid: Int64) throws(ManagerError) {
+    func deregisterExtension(_ uuid: Int64) throws(ManagerError) {
         let status = try call("deregisterExtension", readStatus) { writer in
             writer.writeField(1, .int64)
             writer.writeInt64(uuid)
@@ -73,7 +72,7 @@ public final class ExtensionManagerClient: Sendable {
     }
 
     /// The extensions that osqueryd knows, by their numbers; 0 is osquery itself.
-    public func extensions() throws(ManagerError) -> [Int64: ExtensionInfo] {
+    func extensions() throws(ManagerError) -> [Int64: ExtensionInfo] {
         try call(
             "extensions",
             { (reader, type) throws(ThriftError) in
@@ -88,7 +87,7 @@ public final class ExtensionManagerClient: Sendable {
     }
 
     /// osqueryd's flags, by their names without dashes.
-    public func options() throws(ManagerError) -> [String: OptionInfo] {
+    func options() throws(ManagerError) -> [String: OptionInfo] {
         try call(
             "options",
             { (reader, type) throws(ThriftError) in
@@ -103,12 +102,12 @@ public final class ExtensionManagerClient: Sendable {
     }
 
     /// Runs a query and brings its rows.
-    public func query(_ sql: String) throws(ManagerError) -> [ExtensionResponse.Row] {
+    func query(_ sql: String) throws(ManagerError) -> [ExtensionResponse.Row] {
         try rows("query", sql)
     }
 
     /// The columns that a query would bring: a row each, `{name: type}`.
-    public func getQueryColumns(_ sql: String) throws(ManagerError) -> [ExtensionResponse.Row] {
+    func getQueryColumns(_ sql: String) throws(ManagerError) -> [ExtensionResponse.Row] {
         try rows("getQueryColumns", sql)
     }
 

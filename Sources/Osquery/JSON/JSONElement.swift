@@ -21,6 +21,10 @@ package struct JSONElement: Sendable {
         self.init(value, in: text)
     }
 
+    package init?(_ text: String) {
+        self.init(ByteSlice(text))
+    }
+
     package var kind: JSONValue.Kind { value.kind }
 
     /// The value's text, a string's with its quotes.
@@ -66,5 +70,12 @@ package struct JSONElement: Sendable {
         guard value.kind == .array else { return nil }
         let part = text[value.range]
         return JSONText(part).elements()?.map { JSONElement($0, in: part) }
+    }
+}
+
+extension LogText {
+    /// A string that is a member of the JSON object which this text is.
+    package func jsonMember(_ name: String) -> String? {
+        JSONElement(bytes)?[name]?.string
     }
 }

@@ -57,8 +57,9 @@ struct Registrar {
             activity: description.activity,
             logger: logger,
             onShutdown: end.requestShutdown)
-        try server.start()
+        // Before anybody can ask for it.
         description.activity.countRegistration()
+        try server.start()
         logger.info("Registered with osqueryd.", metadata: ["uuid": "\(uuid)", "socket": "\(server.socketPath)"])
         return Registration(uuid: uuid, server: server)
     }

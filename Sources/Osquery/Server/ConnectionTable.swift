@@ -80,11 +80,28 @@ final class ConnectionTable: Sendable {
             let isHeldUp = state.waiting == 0 && state.accepted == state.acceptedAtTick
             state.crowded = isHeldUp ? Self.crowdedTicks : max(0, state.crowded - 1)
             if !state.isStopping, isHeldUp { return makeRoom(&state).map(TickOutcome.start) ?? .goOn }
-            let isQuiet = state.waiting > 0 && state.crowded == 0 && state.accepted == state.acceptedAtTick
+            let isQuiet =
+                state.waiting > 0 && state.crowded == 0 && state.accepted == state.acceptedAtTick
+                && !state.connections.indices.contains { isAnswering($0, state) }
             guard isQuiet || state.isStopping else { return .goOn }
             state.isTicking = false
             return .rest
         }
+    }
+
+    /// Calls `body` for each thread that answers a message whose sender has closed the connection. Until `body` returns no
+    /// thread goes on to another connection.
+    func forEachAbandoned(_ body: (Worker) -> Void) {
+        state.withLock { state in
+            for worker in state.connections.indices where isAnswering(worker, state) {
+                var descriptor = pollfd(fd: state.connections[worker] ?? -1, events: 0, revents: 0)
+                if poll(&descriptor, 1, 0) > 0, descriptor.revents & Int16(POLLHUP | POLLERR) != 0 { body(worker) }
+            }
+        }
+    }
+
+    private func isAnswering(_ worker: Worker, _ state: borrowing State) -> Bool {
+        (state.connections[worker] ?? -1) >= 0 && waitingSince[worker].value.load(ordering: .relaxed) == 0
     }
 
     /// A thread could not be started after all.

@@ -21,6 +21,7 @@ final class ExtensionServer: Sendable {
     private let processor: ExtensionProcessor
     private let table = ConnectionTable()
     private let ticks = Semaphore()
+    private let gates = (0..<ConnectionTable.limit).map { _ in CallGate() }
     private let activity: ExtensionActivity
     private let saidForeignUser = Said()
     private let saidMalformed = Said()
@@ -114,6 +115,7 @@ extension ExtensionServer {
                 case .start(let worker): startAnother(worker)
                 case .rest: break ticking
                 }
+                table.forEachAbandoned { gates[$0].cancel() }
             }
             if table.isStopped { return }
         }
@@ -122,7 +124,6 @@ extension ExtensionServer {
     private func run(_ worker: ConnectionTable.Worker) {
         var receiver = MessageReceiver()
         var writer = ThriftWriter()
-        let gate = CallGate()
         repeat {
             guard let connection = accept() else { return table.ended(worker) }
             switch table.accepted(connection, by: worker) {
@@ -131,7 +132,7 @@ extension ExtensionServer {
             case .beginTicking: ticks.signal()
             }
             activity.countConnection()
-            let isShutdown = serve(connection, worker, &receiver, &writer, gate)
+            let isShutdown = serve(connection, worker, &receiver, &writer, gates[worker])
             let goesOn = table.finished(worker)
             close(connection)
             receiver.reset()

@@ -80,7 +80,7 @@ public struct TableRow: Sendable, Equatable, Encodable, ExpressibleByDictionaryL
 
 extension String {
     /// `mainPid` as `main_pid`.
-    fileprivate var snakeCased: String {
+    var snakeCased: String {
         var name: [UInt8] = []
         for byte in utf8 {
             if byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") {

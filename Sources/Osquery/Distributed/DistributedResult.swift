@@ -1,0 +1,92 @@
+/// What a live query brought.
+public struct DistributedResult: Sendable, Equatable {
+    /// What a query cost (osquery: distributed/distributed.cpp, DistributedQueryResult).
+    public struct Statistics: Sendable, Equatable {
+        public var wallTimeMilliseconds: Int64
+        public var userTimeMilliseconds: Int64
+        public var systemTimeMilliseconds: Int64
+        /// Bytes by which osqueryd grew.
+        public var memory: Int64
+
+        public init(
+            wallTimeMilliseconds: Int64 = 0, userTimeMilliseconds: Int64 = 0, systemTimeMilliseconds: Int64 = 0,
+            memory: Int64 = 0
+        ) {
+            self.wallTimeMilliseconds = wallTimeMilliseconds
+            self.userTimeMilliseconds = userTimeMilliseconds
+            self.systemTimeMilliseconds = systemTimeMilliseconds
+            self.memory = memory
+        }
+    }
+
+    /// The name that the query was brought under.
+    public var name: String
+    /// 0, or why the query failed: SQLite's code, mostly 1.
+    public var status: Int64
+    /// What went wrong; empty where nothing did, or where osqueryd is too old to tell.
+    public var message: String
+    public var rows: [ExtensionResponse.Row]
+    /// Nil where osqueryd is too old to tell.
+    public var statistics: Statistics?
+
+    public init(
+        name: String, status: Int64 = 0, message: String = "", rows: [ExtensionResponse.Row] = [],
+        statistics: Statistics? = nil
+    ) {
+        self.name = name
+        self.status = status
+        self.message = message
+        self.rows = rows
+        self.statistics = statistics
+    }
+
+    /// Reads the `results` of a request: `queries`, `statuses`, `messages` and `stats`, each by the names of queries. A query
+    /// without rows may have `""` for them; numbers may be strings. In order of the names.
+    static func results(_ text: LogText) throws(DistributedError) -> [DistributedResult] {
+        guard let root = JSONElement(text.bytes), root.members != nil else {
+            throw .badResults(text.description)
+        }
+        var results: [String: DistributedResult] = [:]
+        func update(_ member: String, _ set: (inout DistributedResult, JSONElement) -> Void) {
+            for (name, value) in root[member]?.members ?? [] {
+                set(&results[name, default: DistributedResult(name: name)], value)
+            }
+        }
+        update("queries") { $0.rows = ($1.elements ?? []).map(\.row) }
+        update("statuses") { $0.status = $1.integer ?? 0 }
+        update("messages") { $0.message = $1.string ?? "" }
+        update("stats") { $0.statistics = Statistics($1) }
+        return results.values.sorted { $0.name < $1.name }
+    }
+}
+
+extension DistributedResult.Statistics {
+    fileprivate init(_ element: JSONElement) {
+        self.init(
+            wallTimeMilliseconds: element["wall_time_ms"]?.integer ?? 0,
+            userTimeMilliseconds: element["user_time"]?.integer ?? 0,
+            systemTimeMilliseconds: element["system_time"]?.integer ?? 0,
+            memory: element["memory"]?.integer ?? 0)
+    }
+}
+
+extension JSONElement {
+    /// A row: an object of strings. A number stands for its text, null for a column that is not there.
+    fileprivate var row: ExtensionResponse.Row {
+        var row: ExtensionResponse.Row = [:]
+        for (column, value) in members ?? [] { row[column] = value.string }
+        return row
+    }
+}
+
+/// Why results cannot be taken.
+public enum DistributedError: Error, Equatable, CustomStringConvertible {
+    /// What osqueryd sent as results is no JSON object.
+    case badResults(String)
+
+    public var description: String {
+        switch self {
+        case .badResults(let text): "The results are no JSON object: \(text.prefix(200))"
+        }
+    }
+}

@@ -1,0 +1,53 @@
+/// Where osqueryd's configuration comes from, to be named by its `--config_plugin`.
+///
+/// osqueryd asks when it starts, and again each `--config_refresh` seconds. At the start an error ends osqueryd; later it is
+/// logged and the configuration stays as it was (osquery: config/config.cpp, Config::load).
+public protocol ConfigPlugin: ExtensionPlugin {
+    /// The configuration: JSON texts by the names of their sources. osqueryd merges them in the order of the names.
+    func genConfig() async throws -> [String: String]
+
+    /// A pack that the configuration names, as JSON text.
+    ///
+    /// - Parameters:
+    ///   - name: The pack's name.
+    ///   - value: What stands in the configuration in place of the pack: the plugin's own way to say where it is.
+    func genPack(name: String, value: String) async throws -> String
+}
+
+extension ConfigPlugin {
+    public static var registry: PluginRegistry { .config }
+
+    public func genPack(name: String, value: String) async throws -> String {
+        throw ConfigError.noPacks(plugin: self.name, pack: name)
+    }
+
+    public func call(_ request: PluginRequest) async throws -> ExtensionResponse {
+        switch request["action"]?.description {
+        case "genConfig":
+            return ExtensionResponse(rows: [try await genConfig()])
+        case "genPack":
+            guard let pack = request["name"]?.description else {
+                return .failure("The config plugin “\(name)” is asked for a pack without a name.")
+            }
+            return ExtensionResponse(rows: [
+                [pack: try await genPack(name: pack, value: request["value"]?.description ?? "")]
+            ])
+        case let action:
+            return .failure(
+                "The config plugin “\(name)” knows no action “\(action ?? "")”; it knows genConfig and genPack.")
+        }
+    }
+}
+
+/// Why there is no configuration.
+public enum ConfigError: Error, Equatable, CustomStringConvertible {
+    /// The plugin brings no packs.
+    case noPacks(plugin: String, pack: String)
+
+    public var description: String {
+        switch self {
+        case .noPacks(let plugin, let pack):
+            "The config plugin “\(plugin)” brings no packs: write the pack “\(pack)” into the configuration itself."
+        }
+    }
+}

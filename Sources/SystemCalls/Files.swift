@@ -1,0 +1,59 @@
+import Glibc
+
+extension FileDescriptor {
+    /// Writes all of `bytes`, and returns when they are on the disk.
+    ///
+    /// - Parameter path: What an error names.
+    package borrowing func writeSafely(_ bytes: [UInt8], _ path: String) throws(SystemError) {
+        var written = 0
+        while written < bytes.count {
+            let result = bytes.withUnsafeBytes { all in
+                retryingOnInterrupt { write(rawValue, all.baseAddress! + written, all.count - written) }
+            }
+            guard result >= 0 else { throw SystemError("write", path) }
+            written += result
+        }
+        guard fsync(rawValue) == 0 else { throw SystemError("write", path) }
+    }
+
+    /// All that a file holds.
+    ///
+    /// - Parameters:
+    ///   - limit: Bytes that it may have.
+    ///   - path: What an error names.
+    package borrowing func readAll(limit: Int, _ path: String) throws(SystemError) -> [UInt8] {
+        var status = stat()
+        guard fstat(rawValue, &status) == 0 else { throw SystemError("read", path) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw SystemError("read, as it is no regular file,", path, code: EINVAL)
+        }
+        guard status.st_size <= limit else { throw SystemError("read", path, code: EFBIG) }
+        var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+        let count = retryingOnInterrupt { pread(rawValue, &bytes, bytes.count, 0) }
+        guard count >= 0 else { throw SystemError("read", path) }
+        return Array(bytes.prefix(count))
+    }
+}
+
+/// Replaces the file at `path`, or makes it, whole or not at all: readable by our own user alone, and never through a symbolic
+/// link.
+package func replaceFile(at path: String, with bytes: [UInt8]) throws(SystemError) {
+    let temporary = path + ".new"
+    unlink(temporary)
+    do {
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+        let file = try FileDescriptor(open(temporary, flags, 0o600), or: "make", temporary)
+        try file.writeSafely(bytes, temporary)
+    } catch {
+        unlink(temporary)
+        throw error
+    }
+    guard rename(temporary, path) == 0 else { throw SystemError("make", path) }
+}
+
+/// All that the file at `path` holds; a symbolic link is not followed.
+package func readFile(at path: String, limit: Int) throws(SystemError) -> [UInt8] {
+    // O_NONBLOCK: a pipe there must not hold us up.
+    let file = try FileDescriptor(open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), or: "read", path)
+    return try file.readAll(limit: limit, path)
+}
