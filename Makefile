@@ -11,9 +11,11 @@ NAME := tutorial-extension
 EXTENSIONS := $(PREFIX)/lib/osquery/extensions
 VENV := .build/venv
 BUILD_PACKAGES := libsystemd-dev pkg-config
-TEST_PACKAGES := $(BUILD_PACKAGES) dbus gcc libc6-dev python3-venv systemd systemd-container systemd-journal-remote util-linux
+TEST_PACKAGES := $(BUILD_PACKAGES) dbus gcc libc6-dev openssl python3-venv strace systemd systemd-container systemd-journal-remote util-linux
 # Only what is used, found by lld; positions of data are relocated in a packed form, which starts faster and is smaller.
-RELEASE := -c release --static-swift-stdlib --product $(NAME) -Xswiftc -use-ld=lld -Xlinker --gc-sections \
+# The package traits: `make build LEAN=1` leaves the HTTP client out, and the config plugin with it.
+TRAITS := $(if $(LEAN),--disable-default-traits)
+RELEASE := -c release $(TRAITS) --static-swift-stdlib --product $(NAME) -Xswiftc -use-ld=lld -Xlinker --gc-sections \
 	-Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -s
 INTEGRATION := Tests/Integration/with-journald $(VENV)/bin/python
 PYTEST := -m pytest -c Tests/Integration/pytest.ini -p no:cacheprovider
@@ -47,7 +49,7 @@ demo: test-packages build $(VENV)/ready
 test: test-unit test-integration test-sanitizers
 
 test-unit: test-packages
-	$(SWIFT) test
+	$(SWIFT) test --disable-default-traits
 
 test-integration: test-packages build $(VENV)/ready
 	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) $(PYTEST) -m 'not long and not systemd' Tests/Integration
@@ -58,7 +60,7 @@ SANITIZED := (bad_input or life_cycle or journal) and not memory and not 16_mib 
 	or (faults and (removed or clean or bound or full_disk or 20_times))
 test-sanitizers: test-packages $(VENV)/ready
 	for kind in address thread; do \
-		$(SWIFT) build --sanitize=$$kind -Xswiftc -use-ld=lld --product $(NAME) --scratch-path .build/$$kind && \
+		$(SWIFT) build --disable-default-traits --sanitize=$$kind -Xswiftc -use-ld=lld --product $(NAME) --scratch-path .build/$$kind && \
 		EXTENSION=$(CURDIR)/.build/$$kind/debug/$(NAME) TSAN_OPTIONS='exitcode=66 atexit_sleep_ms=0' \
 			ASAN_OPTIONS='exitcode=66 detect_leaks=0' $(INTEGRATION) $(PYTEST) -q \
 			-m 'not systemd' -k '$(SANITIZED)' Tests/Integration || exit 1; \
@@ -69,7 +71,7 @@ test-faults: test-packages build $(VENV)/ready
 
 # libFuzzer and AddressSanitizer on what reads bytes that others wrote. An input that breaks something is left in .build/fuzz.
 fuzz: build-packages
-	FUZZ=1 $(SWIFT) build --product Fuzz --scratch-path .build/fuzz -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld
+	FUZZ=1 $(SWIFT) build --disable-default-traits --product Fuzz --scratch-path .build/fuzz -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld
 	for part in thrift request json spool; do \
 		echo "Fuzzing $$part for $(SECONDS) s"; mkdir -p .build/fuzz/corpora/$$part; \
 		FUZZ=$$part .build/fuzz/debug/Fuzz -max_total_time=$(SECONDS) -max_len=4096 -rss_limit_mb=2048 -timeout=10 -verbosity=0 \

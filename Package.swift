@@ -16,9 +16,16 @@ let package = Package(
         .executable(name: "tutorial-extension", targets: ["TutorialExtension"]),
         .library(name: "Osquery", targets: ["Osquery"]),
     ],
+    traits: [
+        .default(enabledTraits: ["Gist"]),
+        .trait(name: "Gist", description: "The config plugin that reads GitHub gists, and the HTTP client it takes"),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
@@ -45,6 +52,11 @@ let package = Package(
                 "Osquery",
                 "SystemCalls",
                 "Systemd",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: .when(traits: ["Gist"])),
+                .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["Gist"])),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: .when(traits: ["Gist"])),
+                .product(name: "NIOPosix", package: "swift-nio", condition: .when(traits: ["Gist"])),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: .when(traits: ["Gist"])),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -19,6 +19,9 @@ extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int 
 /* memmem(3) */
 extern void *memmem(const void *haystack, size_t length, const void *needle, size_t needle_length);
 
+/* fcntl(2) */
+#define F_SETLEASE 1024
+
 /* unix(7): what SO_PEERCRED tells */
 struct ucred {
     pid_t pid;

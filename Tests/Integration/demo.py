@@ -1,4 +1,4 @@
-"""The main job, end to end: osqueryd's logs, in the journal. `make demo` runs it.
+"""The main job, end to end: osqueryd's logs, in the journal; then the other kinds of plugin. `make demo` runs it.
 
 With an osqueryd on PATH it is that one, started as users start it; else a stand-in plays its part over the same protocol, with
 requests that a running osqueryd sent.
@@ -6,12 +6,15 @@ requests that a running osqueryd sent.
 
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
+from github import CONFIG as GIST, ID, GitHub, make_certificate
 from osqueryd import Manager, observed_requests, wait_until
 
 CONFIG = {"schedule": {"demo": {"query": "SELECT hour, minutes, seconds FROM time", "interval": 2}}}
@@ -54,6 +57,7 @@ def with_stand_in(extension, directory):
             status = manager.call(line["registry"], line["item"], line["request"]).status
             if status.code != (1 if line["request"].get("action") == "features" else 0):
                 sys.exit(f"The extension answered with status {status.code}: {status.message}")
+        other_kinds(manager, extension, directory)
         manager.shutdown()
     finally:
         process.terminate()
@@ -62,6 +66,50 @@ def with_stand_in(extension, directory):
     if code != 0:
         sys.exit(f"The extension ended with code {code}.")
     return "removed_row"
+
+
+def other_kinds(manager, extension, directory):
+    """A table, the configuration out of a gist, and a live query."""
+    print("\nThe table journal_logger: SELECT entries_sent, bytes_sent, uptime, version FROM journal_logger")
+    (row,) = manager.generate("journal_logger")
+    print({name: row[name] for name in ("entries_sent", "bytes_sent", "uptime", "version")})
+
+    print("\nThe table systemd: SELECT name, sub_state FROM systemd WHERE name LIKE 'systemd-journald%'")
+    response = manager.call("table", "systemd", {"action": "generate", "context": json.dumps({
+        "constraints": [{"name": "name", "list": [{"op": 65, "expr": "systemd-journald%"}], "affinity": "TEXT"}],
+        "colsUsed": ["name", "sub_state"]})})
+    if response.status.code == 0:
+        for unit in response.response:
+            print({name: unit[name] for name in ("name", "sub_state")})
+    else:
+        print(response.status.message)
+
+    print("\nThe configuration out of a gist, from a stand-in for GitHub on loopback:")
+    response = manager.call("config", "gist", {"action": "genConfig"})
+    print(response.response[0]["gist"] if response.status.code == 0 else response.status.message)
+
+    print("A live query:")
+    stopping = threading.Event()
+    thread = threading.Thread(target=answer_live_queries, args=(manager, stopping))
+    thread.start()
+    command = [extension, "ask", "SELECT hour, minutes FROM time"]
+    print("+ " + " ".join(command), flush=True)
+    try:
+        subprocess.run(command, check=True)
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def answer_live_queries(manager, stopping):
+    """What osqueryd does: asks for queries, runs them, brings their results."""
+    while not stopping.wait(0.1):
+        response = manager.call("distributed", "directory", {"action": "getQueries"})
+        queries = json.loads(response.response[0]["results"])["queries"]
+        if queries:
+            rows = [{"hour": time.strftime("%H"), "minutes": time.strftime("%M")}]
+            results = {"queries": {name: rows for name in queries}, "statuses": {name: 0 for name in queries}}
+            manager.call("distributed", "directory", {"action": "writeResults", "results": json.dumps(results)})
 
 
 def show(title, command):
@@ -79,6 +127,13 @@ def main():
         shutil.copy(sys.argv[1], extension)
         os.chmod(extension, 0o555)
         os.environ["OSQUERY_JOURNAL_SPOOL"] = f"{directory}/spool"
+        os.environ["OSQUERY_DISTRIBUTED_DIRECTORY"] = f"{directory}/queries"
+        os.mkdir(f"{directory}/queries", 0o700)
+        github = GitHub(*make_certificate(pathlib.Path(directory)))
+        github.serve({"osquery.conf": GIST})
+        os.environ.update(
+            OSQUERY_CONFIG_GIST=ID, OSQUERY_CONFIG_GIST_URL=github.url, SSL_CERT_FILE=f"{directory}/localhost.pem",
+            STATE_DIRECTORY=f"{directory}/state")
         since = f"--since=@{int(time.time())}"
         osqueryd = shutil.which("osqueryd")
         name = with_osqueryd(osqueryd, extension, directory) if osqueryd else with_stand_in(extension, directory)

@@ -69,4 +69,4 @@ def test_help_and_version():
     assert result.returncode == 0
     for flag in ("--socket", "--timeout", "--interval", "--verbose"):
         assert flag in result.stdout
-    assert run("--version").stdout == "0.1.0\n"
+    assert run("--version").stdout in ("0.1.0 (package traits: Gist)\n", "0.1.0 (package traits: none)\n")

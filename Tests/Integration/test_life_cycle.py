@@ -21,6 +21,9 @@ def test_it_registers_what_osqueryd_demands(manager, extension):
     assert uuid == FIRST_UUID
     assert registry["logger"] == {"journal": []}
     assert set(registry["table"]) == {"journal_logger", "systemd"}
+    assert registry["distributed"] == {"directory": []}
+    # Without the trait Gist there is none.
+    assert registry.get("config", {"gist": []}) == {"gist": []}
 
 
 def test_it_answers_as_soon_as_its_socket_is_there(manager, start):

@@ -1,0 +1,62 @@
+import Osquery
+
+/// A query that somebody has put into the directory: `NAME.sql`, the SQL itself, or `NAME.json` with `query` and `discovery`.
+struct QueryFile: Equatable {
+    /// Bytes that a query may have.
+    static let largest = 1 << 20
+
+    /// The file's name.
+    let fileName: String
+    /// The same without its ending, under which the result comes back.
+    let name: String
+    let query: String
+    /// SQL that must bring a row for the query to be run.
+    let discovery: String?
+
+    /// - Parameter text: What the file holds.
+    init(fileName: String, text: String) throws(QueryFileError) {
+        guard let dot = fileName.lastIndex(of: ".") else { throw .badName }
+        self.fileName = fileName
+        name = String(fileName[..<dot])
+        if fileName.hasSuffix(".json") {
+            guard let query = LogText(text).jsonMember("query") else { throw .badJSON }
+            self.query = query
+            discovery = LogText(text).jsonMember("discovery")
+        } else {
+            query = text
+            discovery = nil
+        }
+        guard query.contains(where: { !$0.isWhitespace }) else { throw .empty }
+    }
+
+    /// Whether a file of this name is a query: letters, digits, `.`, `_` and `-`, and one of the two endings. A name that begins
+    /// with a dot is not there yet.
+    static func isQuery(_ fileName: String) -> Bool {
+        guard fileName.hasSuffix(".sql") || fileName.hasSuffix(".json"), !fileName.hasPrefix(".") else { return false }
+        return fileName.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: "._-".utf8.contains(byte)
+            }
+        }
+    }
+}
+
+/// Why a file is no query.
+enum QueryFileError: Error, CustomStringConvertible {
+    case badName
+    case empty
+    case badJSON
+    case tooLarge
+
+    var description: String {
+        switch self {
+        case .badName: "The name has no ending: call it NAME.sql or NAME.json."
+        case .empty: "The file holds no query."
+        case .badJSON: "The file is no JSON object with a member “query”, a string."
+        case .tooLarge: "The file has more than \(QueryFile.largest >> 20) MiB."
+        }
+    }
+}

@@ -1,0 +1,136 @@
+import CLinux
+import Glibc
+import SystemCalls
+
+/// The folder that queries are dropped into: 0700, of our own user, with `results` and `done` in it, and never reached, nor
+/// anything in it, through a symbolic link.
+///
+/// Sendable because the descriptors never change, and what they lead to is the kernel's to guard.
+final class QueryFolder: Sendable {
+    let path: String
+    private let folder: FileDescriptor
+    private let results: FileDescriptor
+    private let done: FileDescriptor
+    private let changes: FileDescriptor
+
+    init(path: String) throws(SystemError) {
+        self.path = path
+        folder = try Self.open(path, at: AT_FDCWD)
+        results = try Self.make("results", in: folder)
+        done = try Self.make("done", in: folder)
+        changes = try FileDescriptor(
+            inotify_init1(Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)), or: "watch", path)
+        // By the descriptor: the folder that was checked, wherever its path leads to by now.
+        let events = UInt32(IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_ATTRIB)
+        guard inotify_add_watch(changes.rawValue, "/proc/self/fd/\(folder.rawValue)", events) >= 0 else {
+            throw SystemError("watch", path)
+        }
+    }
+
+    private static func make(_ name: String, in folder: borrowing FileDescriptor) throws(SystemError) -> FileDescriptor
+    {
+        if mkdirat(folder.rawValue, name, 0o700) != 0 && errno != EEXIST { throw SystemError("make the folder", name) }
+        return try open(name, at: folder.rawValue)
+    }
+
+    private static func open(_ path: String, at folder: Int32) throws(SystemError) -> FileDescriptor {
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        let descriptor = try FileDescriptor(openat(folder, path, flags), or: "open the folder for queries", path)
+        var status = stat()
+        guard fstat(descriptor.rawValue, &status) == 0 else { throw SystemError("look at", path) }
+        // Whoever can write here asks what root can see.
+        guard status.st_uid == geteuid(), status.st_mode & 0o077 == 0 else {
+            throw SystemError(
+                "use the folder for queries, which must be our own user's with mode 0700,", path, code: EPERM)
+        }
+        return descriptor
+    }
+
+    /// Whether something has happened in the folder since the last call.
+    func hasChanged() -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { events in
+            var hasChanged = false
+            while read(changes.rawValue, events.baseAddress, events.count) > 0 { hasChanged = true }
+            return hasChanged
+        }
+    }
+
+    /// A query, or why a file with a query's name is none.
+    enum Entry {
+        case query(QueryFile)
+        case bad(fileName: String, any Error)
+        /// Somebody may still be writing it.
+        case unfinished
+    }
+
+    /// What is there, in the order of the names; of more than `limit` files the first.
+    func entries(limit: Int) throws(SystemError) -> [Entry] {
+        guard let listing = fdopendir(dup(folder.rawValue)) else { throw SystemError("list", path) }
+        defer { closedir(listing) }
+        rewinddir(listing)
+        var names: [String] = []
+        while let entry = readdir(listing) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if QueryFile.isQuery(name) { names.append(name) }
+        }
+        return names.sorted().prefix(limit).map(entry)
+    }
+
+    private func entry(_ name: String) -> Entry {
+        do {
+            // O_NONBLOCK: a pipe of that name must not hold us up.
+            let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
+            let file = try FileDescriptor(openat(folder.rawValue, name, flags), or: "open", name)
+            var status = stat()
+            guard fstat(file.rawValue, &status) == 0 else { throw SystemError("look at", name) }
+            if status.st_mode & S_IFMT == S_IFREG && !Self.isFinished(file, status) { return .unfinished }
+            guard status.st_size <= QueryFile.largest else { throw QueryFileError.tooLarge }
+            let text = try file.readAll(limit: QueryFile.largest, name)
+            return .query(try QueryFile(fileName: name, text: String(decoding: text, as: UTF8.self)))
+        } catch {
+            return .bad(fileName: name, error)
+        }
+    }
+
+    /// Whether nobody writes a file any more: it was not written for a second, and nobody has it open for writing, which is when
+    /// the kernel grants a lease on it (fcntl(2), F_SETLEASE).
+    private static func isFinished(_ file: borrowing FileDescriptor, _ status: stat) -> Bool {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        let age = Double(now.tv_sec - status.st_mtim.tv_sec) + Double(now.tv_nsec - status.st_mtim.tv_nsec) / 1e9
+        // A file from the future is not to be waited for.
+        guard age >= 1 || age < 0 else { return false }
+        guard fcntl(file.rawValue, F_SETLEASE, F_RDLCK) == 0 else { return errno != EAGAIN }
+        _ = fcntl(file.rawValue, F_SETLEASE, F_UNLCK)
+        return true
+    }
+
+    /// Puts a result into `results`, whole or not at all, and on the disk before this returns.
+    func writeResult(_ name: String, _ text: String) throws(SystemError) {
+        let fileName = "\(name).json"
+        let temporary = ".\(name).new"
+        unlinkat(results.rawValue, temporary, 0)
+        do {
+            let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+            let file = try FileDescriptor(
+                openat(results.rawValue, temporary, flags, 0o600), or: "make", "\(path)/results/\(fileName)")
+            try file.writeSafely(Array(text.utf8), "\(path)/results/\(fileName)")
+        } catch {
+            unlinkat(results.rawValue, temporary, 0)
+            throw error
+        }
+        guard renameat(results.rawValue, temporary, results.rawValue, fileName) == 0 else {
+            throw SystemError("make", "\(path)/results/\(fileName)")
+        }
+        fsync(results.rawValue)
+    }
+
+    /// The query has been run: it goes to `done`.
+    func finish(_ fileName: String) throws(SystemError) {
+        guard renameat(folder.rawValue, fileName, done.rawValue, fileName) == 0 || errno == ENOENT else {
+            throw SystemError("move to done", "\(path)/\(fileName)")
+        }
+    }
+}

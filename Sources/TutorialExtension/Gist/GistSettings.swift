@@ -1,0 +1,51 @@
+#if Gist
+    import CLinux
+    import Glibc
+    import SystemCalls
+
+    /// Where the gist is, and how it may be read: the variables OSQUERY_CONFIG_GIST….
+    struct GistSettings {
+        let address: GistAddress
+        /// GitHub's REST API, without a slash at the end.
+        let baseURL: String
+        let token: String?
+        /// The folder in which the last good configuration is kept.
+        let folder: String
+
+        init() throws(GistError) {
+            guard let text = Environment["OSQUERY_CONFIG_GIST"] else { throw .notSet }
+            address = try GistAddress(text)
+            var url = Environment["OSQUERY_CONFIG_GIST_URL"] ?? "https://api.github.com"
+            while url.hasSuffix("/") { url.removeLast() }
+            guard url.hasPrefix("https://"), url.utf8.count > 8, !url.contains(where: \.isWhitespace) else {
+                throw .badURL(url)
+            }
+            baseURL = url
+            token = try Self.token()
+            folder =
+                Environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init)
+                ?? "/var/lib/tutorial-extension"
+        }
+
+        private static func token() throws(GistError) -> String? {
+            var token = Environment["OSQUERY_CONFIG_GIST_TOKEN"]
+            if let path = Environment["OSQUERY_CONFIG_GIST_TOKEN_FILE"] {
+                var status = stat()
+                if stat(path, &status) == 0, status.st_mode & 0o077 != 0 {
+                    throw .badToken("others may read \(path): set its mode to 0600.")
+                }
+                do {
+                    token = String(decoding: try readFile(at: path, limit: 4096), as: UTF8.self)
+                } catch {
+                    throw .badToken("\(error)")
+                }
+            }
+            guard let token else { return nil }
+            let text = token.filter { !$0.isWhitespace }
+            guard !text.isEmpty, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+                throw .badToken("it is empty, or has characters that no token has.")
+            }
+            return text
+        }
+    }
+#endif

@@ -1,0 +1,43 @@
+import ArgumentParser
+import Journal
+import Logging
+import Osquery
+
+/// What osqueryd starts: registers the plugins and answers its calls.
+struct Serve: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve osqueryd; this is what it starts, without naming the subcommand.")
+
+    @OptionGroup var options: ExtensionOptions
+
+    func run() throws {
+        Memory.configure()
+        let logger = Words.logger(isVerbose: options.verbose)
+        let journal = JournalWriter(JournalSettings(logger), report: { logger.report($0) })
+        do {
+            try journal.start()
+        } catch {
+            logger.notice("There is no spool for what journald does not take: \(error)")
+        }
+        let rateLimit = RateLimitWatch { logger.report($0) }
+        let activity = ExtensionActivity()
+        let plugins = Plugins(logger: logger, journal: journal, rateLimit: rateLimit, activity: activity)
+        let tutorial = Extension(
+            name: TutorialExtension.configuration.commandName!,
+            version: Version.current,
+            plugins: plugins.chosen(Environment["OSQUERY_EXTENSION_PLUGINS"]),
+            logger: logger,
+            activity: activity)
+        do {
+            try? rateLimit?.start()
+            defer {
+                journal.stop()
+                rateLimit?.stop()
+            }
+            try tutorial.run(options)
+        } catch {
+            logger.critical("\(error)")
+            throw ExitCode(error.exitCode)
+        }
+    }
+}
