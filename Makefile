@@ -20,15 +20,19 @@ RELEASE := -c release $(TRAITS) --static-swift-stdlib --product $(NAME) -Xswiftc
 INTEGRATION := Tests/Integration/with-journald $(VENV)/bin/python
 PYTEST := -m pytest -c Tests/Integration/pytest.ini -p no:cacheprovider
 
+# The packages of Examples, into one folder.
+EXAMPLES := $(notdir $(wildcard Examples/*))
 # How long each part is fuzzed.
 SECONDS := 60
 
-.PHONY: help demo test test-unit test-integration test-sanitizers test-faults fuzz build install uninstall bench lint format clean build-packages test-packages
+.PHONY: help demo test test-unit test-integration test-sanitizers test-faults examples docs fuzz build install uninstall bench lint format clean build-packages test-packages
 
 help:
 	@echo 'make demo       install what is missing, build, carry logs into the journal and show them'
 	@echo 'make test       install what is missing, build, run all tests'
 	@echo 'make test-faults  the tests of faults that take minutes'
+	@echo 'make examples   build the packages of Examples'
+	@echo 'make docs       the documentation of the library Osquery, into .build/docs'
 	@echo 'make fuzz       fuzz what reads bytes that others wrote, for SECONDS=60 each part'
 	@echo 'make build      the stripped, statically linked extension: build/$(NAME).ext'
 	@echo 'make install    build, and install to $$DESTDIR$(EXTENSIONS), PREFIX=$(PREFIX)'
@@ -51,7 +55,7 @@ test: test-unit test-integration test-sanitizers
 test-unit: test-packages
 	$(SWIFT) test --disable-default-traits
 
-test-integration: test-packages build $(VENV)/ready
+test-integration: test-packages build examples $(VENV)/ready
 	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) $(PYTEST) -m 'not long and not systemd' Tests/Integration
 	EXTENSION=$(CURDIR)/build/$(NAME).ext Tests/Integration/with-systemd $(VENV)/bin/python $(PYTEST) -m systemd Tests/Integration
 
@@ -68,6 +72,18 @@ test-sanitizers: test-packages $(VENV)/ready
 
 test-faults: test-packages build $(VENV)/ready
 	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) $(PYTEST) -m long -s Tests/Integration
+
+examples: build-packages
+	for example in $(EXAMPLES); do \
+		$(SWIFT) build --package-path Examples/$$example --scratch-path .build/examples || exit 1; \
+	done
+
+# The library's documentation, as a site in .build/docs.
+docs: build-packages
+	for target in Osquery OsqueryTesting; do \
+		DOCS=1 $(SWIFT) package --disable-default-traits --scratch-path .build/docs-build --allow-writing-to-directory .build/docs \
+			generate-documentation --target $$target --warnings-as-errors --output-path .build/docs/$$target || exit 1; \
+	done
 
 # libFuzzer and AddressSanitizer on what reads bytes that others wrote. An input that breaks something is left in .build/fuzz.
 fuzz: build-packages
@@ -96,10 +112,10 @@ bench: test-packages build $(VENV)/ready .build/floor
 	cc -O2 -Wall -o $@ $< -lsystemd
 
 lint:
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Examples
 
 format:
-	$(SWIFT) format --in-place --recursive Package.swift Sources Tests
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Examples
 
 clean:
 	rm -rf .build build

@@ -15,9 +15,13 @@ let package = Package(
     products: [
         .executable(name: "tutorial-extension", targets: ["TutorialExtension"]),
         .library(name: "Osquery", targets: ["Osquery"]),
+        .library(name: "OsqueryTesting", targets: ["OsqueryTesting"]),
+        .library(name: "OsqueryServiceLifecycle", targets: ["OsqueryServiceLifecycle"]),
+        .executable(name: "osquery-stand-in", targets: ["StandInManager"]),
     ],
     traits: [
         .default(enabledTraits: ["Gist"]),
+        .trait(name: "ServiceLifecycle", description: "An extension as a service of a swift-service-lifecycle group"),
         .trait(name: "Gist", description: "The config plugin that reads GitHub gists, and the HTTP client it takes"),
     ],
     dependencies: [
@@ -26,6 +30,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
@@ -40,6 +45,26 @@ let package = Package(
                 "Thrift",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "OsqueryServiceLifecycle",
+            dependencies: [
+                "Osquery",
+                "SystemCalls",
+                .product(
+                    name: "ServiceLifecycle", package: "swift-service-lifecycle",
+                    condition: .when(traits: ["ServiceLifecycle"])),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "OsqueryTesting",
+            dependencies: ["Osquery", "SystemCalls", "Thrift", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "StandInManager",
+            dependencies: [
+                "Osquery", "OsqueryTesting", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
         .target(name: "Journal", dependencies: ["CLinux", "CSystemd", "SystemCalls"], swiftSettings: settings),
@@ -64,12 +89,17 @@ let package = Package(
         .testTarget(name: "ThriftTests", dependencies: ["Thrift"], swiftSettings: settings),
         .testTarget(
             name: "OsqueryTests",
-            dependencies: ["Osquery", "SystemCalls", "Thrift"],
+            dependencies: ["Osquery", "OsqueryTesting", "SystemCalls", "Thrift"],
             resources: [.copy("Fixtures")],
             swiftSettings: settings),
         .testTarget(name: "JournalTests", dependencies: ["CSystemd", "Journal"], swiftSettings: settings),
     ]
 )
+
+// `make docs` alone needs this.
+if Context.environment["DOCS"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
+}
 
 // `make fuzz` alone builds this: libFuzzer brings the main function.
 if Context.environment["FUZZ"] != nil {

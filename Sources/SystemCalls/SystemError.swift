@@ -15,6 +15,7 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
         self.code = code
     }
 
+    /// What went wrong, as a sentence.
     public var description: String {
         "Cannot \(operation) \(subject): \(String(cString: strerror(code)))."
     }

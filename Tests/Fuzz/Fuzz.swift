@@ -10,6 +10,7 @@ public func fuzz(_ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutable
     return runDriver(&count, &arguments, testOneInput)
 }
 
+/// What libFuzzer calls with each input.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
     target(UnsafeRawBufferPointer(start: bytes, count: count))

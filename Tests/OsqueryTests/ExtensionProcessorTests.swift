@@ -8,7 +8,7 @@ import Testing
     /// Answers on a thread of its own, as the server does: a plugin that suspends needs the cooperative pool.
     private func answer(
         _ message: Message, _ logger: RecordingLogger = RecordingLogger()
-    ) async throws -> ([UInt8], ExtensionProcessor.Outcome) {
+    ) async throws -> ([UInt8], AnswerOutcome) {
         try await withCheckedThrowingContinuation { continuation in
             do {
                 try BlockingThread.start {

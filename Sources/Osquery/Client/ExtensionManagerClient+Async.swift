@@ -56,7 +56,7 @@ extension ExtensionManagerClient {
         try await onThread { () throws(ManagerError) in try self.getQueryColumns(sql) }
     }
 
-    private func onThread<R: Sendable>(
+    package func onThread<R: Sendable>(
         _ body: @escaping @Sendable () throws(ManagerError) -> R
     ) async throws(ManagerError) -> R {
         let result: Result<R, ManagerError> = await withCheckedContinuation { continuation in

@@ -40,7 +40,7 @@ public final class ExtensionManagerClient: Sendable {
     }
 
     /// Asks whether osqueryd answers.
-    func ping() throws(ManagerError) {
+    package func ping() throws(ManagerError) {
         try check(try call("ping", readStatus), of: "ping")
     }
 
@@ -48,7 +48,7 @@ public final class ExtensionManagerClient: Sendable {
     ///
     /// - Parameter plugins: What to register.
     /// - Returns: The number that osqueryd gave the extension; it is to listen at the socket's path, a dot and this number.
-    func registerExtension(
+    package func registerExtension(
         _ info: ExtensionInfo, plugins: [any ExtensionPlugin]
     ) throws(ManagerError) -> Int64 {
         let routes = RegistryRoutes(plugins)
@@ -63,7 +63,7 @@ public final class ExtensionManagerClient: Sendable {
     }
 
     /// Takes an extension and its plugins out of osqueryd's registry.
-    func deregisterExtension(_ uuid: Int64) throws(ManagerError) {
+    package func deregisterExtension(_ uuid: Int64) throws(ManagerError) {
         let status = try call("deregisterExtension", readStatus) { writer in
             writer.writeField(1, .int64)
             writer.writeInt64(uuid)
@@ -109,6 +109,25 @@ public final class ExtensionManagerClient: Sendable {
     /// The columns that a query would bring: a row each, `{name: type}`.
     func getQueryColumns(_ sql: String) throws(ManagerError) -> [ExtensionResponse.Row] {
         try rows("getQueryColumns", sql)
+    }
+
+    /// Calls a plugin of an extension, which answers ping, call and shutdown at a socket of its own
+    /// (osquery.thrift: Extension).
+    package func call(
+        _ registry: String, _ item: String, _ request: [String: String]
+    ) throws(ManagerError) -> ExtensionResponse {
+        try call("call", readResponse) { writer in
+            writer.writeField(1, .string)
+            writer.writeString(registry)
+            writer.writeField(2, .string)
+            writer.writeString(item)
+            writer.writeField(3, .map)
+            writer.writeMapHeader(from: .string, to: .string, count: request.count)
+            for (key, value) in request {
+                writer.writeString(key)
+                writer.writeString(value)
+            }
+        }
     }
 
     private func rows(_ method: String, _ sql: String) throws(ManagerError) -> [ExtensionResponse.Row] {

@@ -2,6 +2,7 @@ public import SystemCalls
 
 /// A call to osqueryd that did not succeed.
 public struct ManagerError: Error, CustomStringConvertible {
+    /// What went wrong.
     public enum Reason: Error {
         /// Nobody listens at the socket, or we may not connect to it.
         case notReached(SystemError)
@@ -23,8 +24,10 @@ public struct ManagerError: Error, CustomStringConvertible {
     public let method: String
     /// osqueryd's extension socket.
     public let socketPath: String
+    /// What went wrong.
     public let reason: Reason
 
+    /// What went wrong, as a sentence.
     public var description: String {
         let call = "\(method) at \(socketPath)"
         return switch reason {

@@ -36,6 +36,7 @@ public struct RowError: Error, Equatable, CustomStringConvertible {
     /// What is wrong, as a part of a sentence.
     public let reason: String
 
+    /// What went wrong, as a sentence.
     public var description: String {
         column.map { "The column “\($0)” of a row cannot be decoded: \(reason)." }
             ?? "A row cannot be decoded: \(reason)."

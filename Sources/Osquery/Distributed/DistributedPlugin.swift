@@ -10,8 +10,10 @@ public protocol DistributedPlugin: ExtensionPlugin {
 }
 
 extension DistributedPlugin {
+    /// The registry that osqueryd has the plugin in.
     public static var registry: PluginRegistry { .distributed }
 
+    /// Answers osqueryd's requests by calling the functions above.
     public func call(_ request: PluginRequest) async throws -> ExtensionResponse {
         switch request["action"]?.description {
         case "getQueries":
@@ -39,6 +41,7 @@ public struct DistributedQueries: Sendable, Equatable {
     /// For how many seconds osqueryd is to ask more often than its interval says.
     public var accelerate: Int?
 
+    /// Queries; none, unless said otherwise.
     public init(queries: [String: String] = [:], discovery: [String: String] = [:], accelerate: Int? = nil) {
         self.queries = queries
         self.discovery = discovery

@@ -2,12 +2,16 @@
 public struct DistributedResult: Sendable, Equatable {
     /// What a query cost (osquery: distributed/distributed.cpp, DistributedQueryResult).
     public struct Statistics: Sendable, Equatable {
+        /// How long the query took.
         public var wallTimeMilliseconds: Int64
+        /// CPU time in user mode.
         public var userTimeMilliseconds: Int64
+        /// CPU time in the kernel.
         public var systemTimeMilliseconds: Int64
         /// Bytes by which osqueryd grew.
         public var memory: Int64
 
+        /// What a query cost.
         public init(
             wallTimeMilliseconds: Int64 = 0, userTimeMilliseconds: Int64 = 0, systemTimeMilliseconds: Int64 = 0,
             memory: Int64 = 0
@@ -25,10 +29,12 @@ public struct DistributedResult: Sendable, Equatable {
     public var status: Int64
     /// What went wrong; empty where nothing did, or where osqueryd is too old to tell.
     public var message: String
+    /// What the query brought.
     public var rows: [ExtensionResponse.Row]
     /// Nil where osqueryd is too old to tell.
     public var statistics: Statistics?
 
+    /// A result, for tests of a plugin.
     public init(
         name: String, status: Int64 = 0, message: String = "", rows: [ExtensionResponse.Row] = [],
         statistics: Statistics? = nil
@@ -84,6 +90,7 @@ public enum DistributedError: Error, Equatable, CustomStringConvertible {
     /// What osqueryd sent as results is no JSON object.
     case badResults(String)
 
+    /// What went wrong, as a sentence.
     public var description: String {
         switch self {
         case .badResults(let text): "The results are no JSON object: \(text.prefix(200))"

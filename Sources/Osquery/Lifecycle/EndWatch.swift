@@ -11,6 +11,8 @@ final class EndWatch: Sendable {
         case shutdown
         /// The process that started us, osqueryd's watcher, has ended.
         case parentEnded
+        /// The program that runs the extension wants it to end.
+        case requested
     }
 
     enum Wake: Equatable {
@@ -22,24 +24,31 @@ final class EndWatch: Sendable {
 
     /// The process that started us; nil when that is init or was gone before we could look.
     let parent: pid_t?
+    private let takesSignals: Bool
     private let all: FileDescriptor
     private let signals: FileDescriptor
-    private let shutdownRequest: FileDescriptor
+    private let request: FileDescriptor
+    private let requestedReason = Lock<Reason?>(nil)
     private let parentEnd: FileDescriptor?
 
     /// Blocks SIGTERM and SIGINT, to be called before there are other threads, and ignores SIGPIPE and SIGHUP: a closed
     /// terminal or pipe must not end what carries logs.
-    init() throws(SystemError) {
-        signal(SIGPIPE, SIG_IGN)
-        signal(SIGHUP, SIG_IGN)
+    ///
+    /// - Parameter takesSignals: Whether signals are ours; where they are not, somebody else calls ``end(because:)``.
+    init(takesSignals: Bool = true) throws(SystemError) {
         var ending = sigset_t()
         sigemptyset(&ending)
-        sigaddset(&ending, SIGTERM)
-        sigaddset(&ending, SIGINT)
-        pthread_sigmask(SIG_BLOCK, &ending, nil)
+        if takesSignals {
+            signal(SIGPIPE, SIG_IGN)
+            signal(SIGHUP, SIG_IGN)
+            sigaddset(&ending, SIGTERM)
+            sigaddset(&ending, SIGINT)
+            pthread_sigmask(SIG_BLOCK, &ending, nil)
+        }
+        self.takesSignals = takesSignals
         let flags = Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         signals = try FileDescriptor(signalfd(-1, &ending, flags), or: "wait for", "signals")
-        shutdownRequest = try FileDescriptor(eventfd(0, flags), or: "make", "an eventfd")
+        request = try FileDescriptor(eventfd(0, flags), or: "make", "an eventfd")
         all = try FileDescriptor(epoll_create1(Int32(SOCK_CLOEXEC.rawValue)), or: "make", "an epoll")
         let parent = getppid()
         if parent > 1 {
@@ -52,15 +61,16 @@ final class EndWatch: Sendable {
             self.parent = nil
         }
         try Self.add(signals.rawValue, to: all)
-        try Self.add(shutdownRequest.rawValue, to: all)
+        try Self.add(request.rawValue, to: all)
     }
 
     /// Readable once there is a ``reason``, and from then on.
     var descriptor: Int32 { all.rawValue }
 
-    /// The extension is to end, because osqueryd says so.
-    func requestShutdown() {
-        eventfd_write(shutdownRequest.rawValue, 1)
+    /// The extension is to end: osqueryd says so, or the program that runs it.
+    func end(because reason: Reason) {
+        requestedReason.withLock { $0 = $0 ?? reason }
+        eventfd_write(request.rawValue, 1)
     }
 
     /// Waits until there is a reason to end, `other` becomes readable or the time is up.
@@ -77,10 +87,12 @@ final class EndWatch: Sendable {
 
     /// Why the extension is to end; nil while it is not.
     var reason: Reason? {
-        if Self.isReadable(shutdownRequest.rawValue) { return .shutdown }
-        var pending = sigset_t()
-        sigpending(&pending)
-        for number in [SIGTERM, SIGINT] where sigismember(&pending, number) == 1 { return .signal(number) }
+        if let reason = requestedReason.withLock({ $0 }) { return reason }
+        if takesSignals {
+            var pending = sigset_t()
+            sigpending(&pending)
+            for number in [SIGTERM, SIGINT] where sigismember(&pending, number) == 1 { return .signal(number) }
+        }
         switch parentEnd {
         case .some(let descriptor): return Self.isReadable(descriptor.rawValue) ? .parentEnded : nil
         case .none: return nil

@@ -10,13 +10,16 @@ public import Logging
 public struct Extension: Sendable {
     /// The name under which osqueryd lists the extension; no two may have the same.
     public let name: String
+    /// The extension's own version, which osqueryd lists.
     public let version: String
+    /// What the extension registers.
     public let plugins: [any ExtensionPlugin]
     /// Where the extension says what happens to it.
     public let logger: Logger
     /// What it has done so far.
     public let activity: ExtensionActivity
 
+    /// An extension; ``run(_:)`` registers it.
     public init(
         name: String, version: String, plugins: [any ExtensionPlugin], logger: Logger = Logger(label: "osquery"),
         activity: ExtensionActivity = ExtensionActivity()

@@ -12,6 +12,7 @@ public final class ExtensionActivity: Sendable {
     private let messageCounter = Atomic<Int>(0)
     private let start = ContinuousClock.now
 
+    /// Counters that stand at 0.
     public init() {}
 
     /// How often osqueryd has registered the extension; more than once where its worker was replaced.

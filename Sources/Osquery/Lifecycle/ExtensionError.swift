@@ -21,6 +21,7 @@ public enum ExtensionError: Error, CustomStringConvertible {
         }
     }
 
+    /// What went wrong, as a sentence.
     public var description: String {
         switch self {
         case .notReached(let error, let timeout):

@@ -8,20 +8,26 @@ public struct ExtensionOptions: ParsableArguments, Sendable {
     /// The longest `--socket`: with a dot and a number of five digits it still fits into a socket's address.
     public static let longestSocketPath = UnixAddress.longestPath - 6
 
+    /// osqueryd's extension socket.
     @Option(help: "osqueryd's extension socket, the one that its --extensions_socket names.")
     public var socket: String
 
+    /// Seconds to wait for osqueryd.
     @Option(help: ArgumentHelp("Seconds to wait for osqueryd.", valueName: "seconds"))
     public var timeout: Int = 3
 
+    /// Seconds between looks whether osqueryd is still there.
     @Option(help: ArgumentHelp("Seconds between looks whether osqueryd is still there.", valueName: "seconds"))
     public var interval: Int = 3
 
+    /// Whether to say what happens.
     @Flag(help: "Say what happens, not only what goes wrong.")
     public var verbose = false
 
+    /// Options to be parsed into.
     public init() {}
 
+    /// Checks what the parser cannot.
     public func validate() throws {
         guard !socket.isEmpty else {
             throw ValidationError("--socket is empty: name the socket that osqueryd's --extensions_socket names.")

@@ -56,7 +56,7 @@ struct Registrar {
             processor: ExtensionProcessor(uuid: uuid, plugins: description.plugins),
             activity: description.activity,
             logger: logger,
-            onShutdown: end.requestShutdown)
+            onShutdown: { [end] in end.end(because: .shutdown) })
         // Before anybody can ask for it.
         description.activity.countRegistration()
         try server.start()

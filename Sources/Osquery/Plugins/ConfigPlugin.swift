@@ -15,12 +15,15 @@ public protocol ConfigPlugin: ExtensionPlugin {
 }
 
 extension ConfigPlugin {
+    /// The registry that osqueryd has the plugin in.
     public static var registry: PluginRegistry { .config }
 
+    /// There are no packs, unless said otherwise.
     public func genPack(name: String, value: String) async throws -> String {
         throw ConfigError.noPacks(plugin: self.name, pack: name)
     }
 
+    /// Answers osqueryd's requests by calling the functions above.
     public func call(_ request: PluginRequest) async throws -> ExtensionResponse {
         switch request["action"]?.description {
         case "genConfig":
@@ -44,6 +47,7 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     /// The plugin brings no packs.
     case noPacks(plugin: String, pack: String)
 
+    /// What went wrong, as a sentence.
     public var description: String {
         switch self {
         case .noPacks(let plugin, let pack):

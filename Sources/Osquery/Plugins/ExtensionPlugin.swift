@@ -17,5 +17,6 @@ public protocol ExtensionPlugin: Sendable {
 }
 
 extension ExtensionPlugin {
+    /// None.
     public var routes: [ExtensionResponse.Row] { [] }
 }

@@ -2,8 +2,10 @@ import Thrift
 
 /// What a logger wants to be sent besides results (osquery: core/plugins/logger.h, LoggerFeatures).
 public struct LoggerFeatures: OptionSet, Sendable {
+    /// The bits, or the number, that osquery has for it.
     public let rawValue: Int32
 
+    /// The option, or the operator, of a number that osquery has for it.
     public init(rawValue: Int32) {
         self.rawValue = rawValue
     }
@@ -39,16 +41,21 @@ public protocol LoggerPlugin: ExtensionPlugin {
 }
 
 extension LoggerPlugin {
+    /// The registry that osqueryd has the plugin in.
     public static var registry: PluginRegistry { .logger }
 
+    /// Status lines.
     public var features: LoggerFeatures { .statusLines }
 
+    /// Nothing is done.
     public func logInit(_ processName: LogText) async throws {}
 
+    /// Logged like a result.
     public func logHealth(_ text: LogText) async throws {
         try await logString(text)
     }
 
+    /// Logged like a result.
     public func logEvent(_ text: LogText) async throws {
         try await logString(text)
     }

@@ -6,7 +6,7 @@ import SystemCalls
 ///
 /// The call begins on the thread itself and, when it never suspends, ends there too: no other thread takes part. One that
 /// does suspend is waited for.
-final class CallGate: Sendable {
+package final class CallGate: Sendable {
     private let response = Mutex<ExtensionResponse?>(nil)
     private let task = Mutex<RunningTask?>(nil)
     private let isAnswered = Semaphore()

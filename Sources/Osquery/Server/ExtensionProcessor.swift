@@ -1,20 +1,17 @@
-import Thrift
+package import Thrift
 
 /// Answers the messages of the Thrift service `Extension` (osquery.thrift) for a set of plugins.
-struct ExtensionProcessor: Sendable {
-    /// What becomes of the connection once the answer is sent.
-    enum Outcome {
-        case goOn
-        case close
-        /// osqueryd told the extension to end.
-        case shutdown
+package struct ExtensionProcessor: MessageProcessor {
+    package let uuid: Int64
+    package let plugins: [any ExtensionPlugin]
+
+    package init(uuid: Int64, plugins: [any ExtensionPlugin]) {
+        self.uuid = uuid
+        self.plugins = plugins
     }
 
-    let uuid: Int64
-    let plugins: [any ExtensionPlugin]
-
     /// Writes the answer to `message`; nothing is written where Thrift wants none.
-    func answer(_ message: Message, into writer: inout ThriftWriter, _ gate: CallGate) -> Outcome {
+    package func answer(_ message: Message, into writer: inout ThriftWriter, _ gate: CallGate) -> AnswerOutcome {
         switch message.header.kind {
         case .call, .oneway: break
         case .reply, .exception:
@@ -22,18 +19,24 @@ struct ExtensionProcessor: Sendable {
                 .invalidMessageType, "An extension takes calls, not replies.", message.header, message.name, &writer)
             return .close
         }
-        var outcome = Outcome.goOn
+        var outcome = AnswerOutcome.goOn
         if message.name == "call" {
             do {
                 let response = try callPlugin(message, gate)
-                writeReply(message, &writer) { response.write(to: &$0) }
+                writeReply(message, &writer) { writer in
+                    writer.writeField(0, .structure)
+                    response.write(to: &writer)
+                }
             } catch {
                 writeException(.protocolError, "\(error)", message.header, message.name, &writer)
                 return .close
             }
         } else if message.name == "ping" {
             let status = ExtensionStatus(uuid: uuid)
-            writeReply(message, &writer) { status.write(to: &$0) }
+            writeReply(message, &writer) { writer in
+                writer.writeField(0, .structure)
+                status.write(to: &writer)
+            }
         } else if message.name == "shutdown" {
             writeReply(message, &writer, result: nil)
             outcome = .shutdown
@@ -43,14 +46,6 @@ struct ExtensionProcessor: Sendable {
         }
         if message.header.kind == .oneway { writer.removeAll() }
         return outcome
-    }
-
-    /// Writes that a message could not be read, where enough of it could to say so to its sender.
-    func answerMalformed(
-        _ error: ThriftError, _ header: MessageHeader?, name: ByteSlice?, into writer: inout ThriftWriter
-    ) {
-        guard let header, let name, header.kind == .call else { return }
-        writeException(.protocolError, error.description, header, name, &writer)
     }
 
     private func callPlugin(_ message: Message, _ gate: CallGate) throws(ThriftError) -> ExtensionResponse {
@@ -82,24 +77,5 @@ struct ExtensionProcessor: Sendable {
             return .failure("There is no registry “\(registry.string)”; this extension has \(known).")
         }
         return .failure("There is no \(registry.string) plugin “\(item.string)”; this extension has \(known).")
-    }
-
-    private func writeReply(
-        _ message: Message, _ writer: inout ThriftWriter, result: ((inout ThriftWriter) -> Void)?
-    ) {
-        writer.writeMessageHeader(.reply, name: message.name, sequenceID: message.header.sequenceID)
-        if let result {
-            writer.writeField(0, .structure)
-            result(&writer)
-        }
-        writer.writeStop()
-    }
-
-    private func writeException(
-        _ kind: ApplicationException.Kind, _ text: String, _ header: MessageHeader, _ name: ByteSlice,
-        _ writer: inout ThriftWriter
-    ) {
-        writer.writeMessageHeader(.exception, name: name, sequenceID: header.sequenceID)
-        ApplicationException(kind, text).write(to: &writer)
     }
 }

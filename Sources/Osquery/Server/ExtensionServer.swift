@@ -1,8 +1,8 @@
 import CLinux
 import Glibc
-import Logging
+package import Logging
 import Synchronization
-import SystemCalls
+package import SystemCalls
 import Thrift
 
 /// Answers osqueryd at a unix socket: a thread waits in `accept` and serves the connection that it gets to its end. There is no
@@ -10,15 +10,15 @@ import Thrift
 ///
 /// Only root and our own user are answered. A plugin call that takes long holds its own thread, and nobody else for longer than
 /// a moment: ``ConnectionTable`` says when another thread is needed.
-final class ExtensionServer: Sendable {
+package final class ExtensionServer: Sendable {
     /// A connection on which nothing has happened for so long is closed.
     private static let idleLimit = Duration.seconds(60)
     /// How long a connection may hold up the next one at the worst, in microseconds.
     private static let tick: UInt32 = 10_000
 
-    let socketPath: String
+    package let socketPath: String
     private let listener: FileDescriptor
-    private let processor: ExtensionProcessor
+    private let processor: any MessageProcessor
     private let table = ConnectionTable()
     private let ticks = Semaphore()
     private let gates = (0..<ConnectionTable.limit).map { _ in CallGate() }
@@ -34,8 +34,8 @@ final class ExtensionServer: Sendable {
     ///   - socketPath: Where to listen. The socket that a dead process left there is replaced; anything else is left alone
     ///     and is an error.
     ///   - onShutdown: Called when osqueryd has told the extension to end, and has its answer.
-    init(
-        socketPath: String, processor: ExtensionProcessor, activity: ExtensionActivity, logger: Logger,
+    package init(
+        socketPath: String, processor: any MessageProcessor, activity: ExtensionActivity, logger: Logger,
         onShutdown: @escaping @Sendable () -> Void
     ) throws(SystemError) {
         try Self.removeStaleSocket(at: socketPath)
@@ -48,7 +48,7 @@ final class ExtensionServer: Sendable {
     }
 
     /// Starts to answer.
-    func start() throws(SystemError) {
+    package func start() throws(SystemError) {
         try BlockingThread.start { self.watch() }
         if let worker = table.firstWorker() { try start(worker) }
     }
@@ -59,7 +59,7 @@ final class ExtensionServer: Sendable {
     }
 
     /// Removes the socket and takes no more connections; calls under way have `limit` to end.
-    func stop(within limit: Duration) {
+    package func stop(within limit: Duration) {
         unlink(socketPath)
         table.stop()
         // Ends every accept(2) with EINVAL.
@@ -167,7 +167,7 @@ extension ExtensionServer {
         }
         while true {
             writer.removeAll()
-            var outcome = ExtensionProcessor.Outcome.close
+            var outcome = AnswerOutcome.close
             do {
                 let message = try receiver.next(from: connection)
                 activity.countMessage()

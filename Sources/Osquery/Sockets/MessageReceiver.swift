@@ -1,17 +1,17 @@
 import CLinux
 import Glibc
 import SystemCalls
-import Thrift
+package import Thrift
 
 /// A message as it was received.
-struct Message: Sendable {
-    let header: MessageHeader
+package struct Message: Sendable {
+    package let header: MessageHeader
     /// All of it, header included.
-    let bytes: ByteSlice
+    package let bytes: ByteSlice
 
-    var name: ByteSlice { bytes[header.name] }
+    package var name: ByteSlice { bytes[header.name] }
     /// A reader at the beginning of the argument or result struct.
-    var body: ThriftReader { ThriftReader(bytes, at: header.body) }
+    package var body: ThriftReader { ThriftReader(bytes, at: header.body) }
 }
 
 /// Why no further message came.

@@ -13,8 +13,10 @@ public enum ColumnType: String, Sendable, CaseIterable {
 
 /// What SQLite may know of a column (osquery: core/sql/column.h, ColumnOptions).
 public struct ColumnOptions: OptionSet, Sendable {
+    /// The bits, or the number, that osquery has for it.
     public let rawValue: Int
 
+    /// The option, or the operator, of a number that osquery has for it.
     public init(rawValue: Int) {
         self.rawValue = rawValue
     }
@@ -37,12 +39,16 @@ public struct ColumnOptions: OptionSet, Sendable {
 
 /// A column of a table.
 public struct Column: Sendable, Equatable {
+    /// The column's name, in lower case with underscores as osquery's are.
     public let name: String
+    /// The type that osqueryd declares to SQLite.
     public let type: ColumnType
+    /// What SQLite may know of the column.
     public let options: ColumnOptions
     /// Other names for it, which queries may use and `SELECT *` does not show.
     public let aliases: [String]
 
+    /// A column.
     public init(_ name: String, _ type: ColumnType, _ options: ColumnOptions = [], aliases: [String] = []) {
         self.name = name
         self.type = type
@@ -53,8 +59,10 @@ public struct Column: Sendable, Equatable {
 
 /// What osqueryd may know of a table (osquery: core/sql/table_plugin.h, TableAttributes).
 public struct TableAttributes: OptionSet, Sendable {
+    /// The bits, or the number, that osquery has for it.
     public let rawValue: Int
 
+    /// The option, or the operator, of a number that osquery has for it.
     public init(rawValue: Int) {
         self.rawValue = rawValue
     }

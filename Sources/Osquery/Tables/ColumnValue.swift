@@ -28,20 +28,29 @@ public enum ColumnValue: Sendable, Equatable {
 extension ColumnValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
     ExpressibleByNilLiteral, ExpressibleByBooleanLiteral
 {
+    /// Text.
     public init(stringLiteral value: String) { self = .text(value) }
+    /// An integer.
     public init(integerLiteral value: Int64) { self = .integer(value) }
+    /// A number with a fraction; NaN is NULL.
     public init(floatLiteral value: Double) { self = .double(value) }
+    /// NULL.
     public init(nilLiteral: ()) { self = .null }
     /// SQLite's truth values: 1 and 0.
     public init(booleanLiteral value: Bool) { self = .integer(value ? 1 : 0) }
 }
 
 extension ColumnValue {
+    /// Text; nil is NULL.
     public init(_ value: String?) { self = value.map(ColumnValue.text) ?? .null }
+    /// SQLite's truth values: 1 and 0.
     public init(_ value: Bool) { self = .integer(value ? 1 : 0) }
+    /// A number with a fraction; NaN is NULL.
     public init(_ value: Double) { self = .double(value) }
+    /// Bytes.
     public init(_ value: [UInt8]) { self = .blob(value) }
 
+    /// An integer; one that 64 bits do not hold is its text.
     public init(_ value: some BinaryInteger) {
         if let signed = Int64(exactly: value) {
             self = .integer(signed)

@@ -5,6 +5,7 @@ public struct QueryContext: Sendable {
     /// The columns that the query looks at; nil where osqueryd does not tell, which means all of them.
     public let usedColumns: Set<String>?
 
+    /// A context, for tests of a table.
     public init(constraints: [String: [Constraint]] = [:], usedColumns: Set<String>? = nil) {
         self.constraints = constraints
         self.usedColumns = usedColumns

@@ -7,6 +7,7 @@ public enum TableError: Error, Equatable, CustomStringConvertible {
     /// A row has a column that the table does not declare.
     case unknownColumn(String, table: String, known: [String])
 
+    /// What went wrong, as a sentence.
     public var description: String {
         switch self {
         case .badRequest(let why): "The request is not understood: \(why)."
@@ -25,6 +26,7 @@ public enum RowChangeError: Error, Equatable, CustomStringConvertible {
     /// The change breaks a constraint of the table.
     case constraint
 
+    /// What went wrong, as a sentence.
     public var description: String {
         switch self {
         case .readOnly: "The row may not be changed."

@@ -35,9 +35,12 @@ public protocol TablePlugin: ExtensionPlugin {
 }
 
 extension TablePlugin {
+    /// The registry that osqueryd has the plugin in.
     public static var registry: PluginRegistry { .table }
 
+    /// None.
     public var aliases: [String] { [] }
+    /// None.
     public var attributes: TableAttributes { [] }
 
     /// The route info that osqueryd makes the table's SQL from (osquery: core/tables.cpp, TablePlugin::routeInfo).
@@ -52,6 +55,7 @@ extension TablePlugin {
         return routes + [["id": "attributes", "attributes": "\(attributes.rawValue)"]]
     }
 
+    /// Answers osqueryd's requests by calling the functions above.
     public func call(_ request: PluginRequest) async throws -> ExtensionResponse {
         guard let action = request["action"] else {
             return .failure("The table “\(name)” knows no request without “action”; this one has \(request.keys).")

@@ -11,8 +11,10 @@ import Thrift
 public struct TableRow: Sendable, Equatable, Encodable, ExpressibleByDictionaryLiteral {
     private(set) var values: [(column: String, value: ColumnValue)] = []
 
+    /// A row without values.
     public init() {}
 
+    /// A row of columns and their values.
     public init(dictionaryLiteral elements: (String, ColumnValue)...) {
         for (column, value) in elements { self[column] = value }
     }
@@ -34,10 +36,12 @@ public struct TableRow: Sendable, Equatable, Encodable, ExpressibleByDictionaryL
     /// The columns that have values, in the order in which they were set.
     public var columns: [String] { values.map(\.column) }
 
+    /// Whether two rows have the same values, in whatever order.
     public static func == (one: TableRow, other: TableRow) -> Bool {
         one.values.count == other.values.count && one.values.allSatisfy { other[$0.column] == $0.value }
     }
 
+    /// Encodes the row as an object.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: ColumnKey.self)
         for (column, value) in values {

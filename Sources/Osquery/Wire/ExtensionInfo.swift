@@ -1,14 +1,17 @@
-import Thrift
+package import Thrift
 
 /// What an extension says of itself, and osqueryd of those it knows (osquery.thrift: InternalExtensionInfo).
 public struct ExtensionInfo: Sendable, Equatable {
+    /// The extension's name.
     public var name: String
+    /// The extension's own version.
     public var version: String
     /// The SDK that the extension is built with; osqueryd refuses one below 1.7.7 (osquery: extensions/interface.cpp).
     public var sdkVersion: String
     /// The oldest osquery that the extension works with.
     public var minimumSDKVersion: String
 
+    /// What an extension says of itself.
     public init(
         name: String, version: String, sdkVersion: String = "5.0.0", minimumSDKVersion: String = "1.8.0"
     ) {
@@ -18,7 +21,7 @@ public struct ExtensionInfo: Sendable, Equatable {
         self.minimumSDKVersion = minimumSDKVersion
     }
 
-    init(from reader: inout ThriftReader) throws(ThriftError) {
+    package init(from reader: inout ThriftReader) throws(ThriftError) {
         self.init(name: "", version: "", sdkVersion: "", minimumSDKVersion: "")
         try reader.readStruct { (reader, id, type) throws(ThriftError) in
             switch (id, type) {
@@ -32,7 +35,7 @@ public struct ExtensionInfo: Sendable, Equatable {
         }
     }
 
-    func write(to writer: inout ThriftWriter) {
+    package func write(to writer: inout ThriftWriter) {
         for (id, value) in zip(Int16(1)..., [name, version, sdkVersion, minimumSDKVersion]) {
             writer.writeField(id, .string)
             writer.writeString(value)

@@ -5,9 +5,11 @@ public struct ExtensionResponse: Sendable, Equatable {
     /// A row: column names and values, all of them strings.
     public typealias Row = [String: String]
 
+    /// How the call went.
     public var status: ExtensionStatus
     private var list: RowList
 
+    /// An answer; a success without rows, unless said otherwise.
     public init(status: ExtensionStatus = ExtensionStatus(), rows: [Row] = []) {
         self.status = status
         list = .rows(rows)
@@ -19,6 +21,7 @@ public struct ExtensionResponse: Sendable, Equatable {
         list = .encoded(encodedRows)
     }
 
+    /// What the call brings.
     public var rows: [Row] {
         get {
             switch list {
@@ -37,6 +40,7 @@ public struct ExtensionResponse: Sendable, Equatable {
         case encoded(ByteSlice)
     }
 
+    /// Whether status and rows are the same.
     public static func == (one: ExtensionResponse, other: ExtensionResponse) -> Bool {
         one.status == other.status && one.rows == other.rows
     }
@@ -58,7 +62,7 @@ public struct ExtensionResponse: Sendable, Equatable {
         }
     }
 
-    func write(to writer: inout ThriftWriter) {
+    package func write(to writer: inout ThriftWriter) {
         writer.writeField(1, .structure)
         status.write(to: &writer)
         writer.writeField(2, .list)
@@ -80,7 +84,7 @@ extension ThriftReader {
         return row
     }
 
-    mutating func readRows() throws(ThriftError) -> [ExtensionResponse.Row] {
+    package mutating func readRows() throws(ThriftError) -> [ExtensionResponse.Row] {
         var rows: [ExtensionResponse.Row] = []
         try readList(of: .map) { (reader) throws(ThriftError) in
             rows.append(try reader.readRow())

@@ -1,4 +1,4 @@
-import Thrift
+package import Thrift
 
 /// How a call went (osquery.thrift: ExtensionStatus).
 public struct ExtensionStatus: Sendable, Equatable {
@@ -9,6 +9,7 @@ public struct ExtensionStatus: Sendable, Equatable {
     /// The number under which osqueryd knows the extension that answers.
     public var uuid: Int64
 
+    /// A status; success, unless said otherwise.
     public init(code: Int32 = 0, message: String = "OK", uuid: Int64 = 0) {
         self.code = code
         self.message = message
@@ -33,7 +34,7 @@ public struct ExtensionStatus: Sendable, Equatable {
         }
     }
 
-    func write(to writer: inout ThriftWriter) {
+    package func write(to writer: inout ThriftWriter) {
         writer.writeField(1, .int32)
         writer.writeInt32(code)
         writer.writeField(2, .string)

@@ -1,0 +1,43 @@
+import Osquery
+import Synchronization
+
+/// A table that can be written to. osquery> INSERT INTO notes (text) VALUES ('Remember the milk');
+final class Notes: WritableTablePlugin {
+    let name = "notes"
+    let columns = [Column("text", .text)]
+    private let notes = Mutex<[Int64: String]>([:])
+
+    func generate(_ query: QueryContext) async throws -> [TableRow] {
+        let notes = notes.withLock { $0 }
+        return notes.sorted { $0.key < $1.key }.map { ["rowid": .integer($0), "text": .text($1)] }
+    }
+
+    func insert(_ row: TableRow, rowID: Int64?) async throws -> Int64 {
+        guard case .text(let text)? = row["text"] else { throw RowChangeError.constraint }
+        return notes.withLock { notes in
+            let id = rowID ?? (notes.keys.max() ?? 0) + 1
+            notes[id] = text
+            return id
+        }
+    }
+
+    func update(rowID: Int64, to row: TableRow, newRowID: Int64?) async throws {
+        guard case .text(let text)? = row["text"] else { throw RowChangeError.constraint }
+        notes.withLock { notes in
+            notes[rowID] = nil
+            notes[newRowID ?? rowID] = text
+        }
+    }
+
+    func delete(rowID: Int64) async throws {
+        notes.withLock { $0[rowID] = nil }
+    }
+}
+
+@main
+struct Main {
+    static func main() throws {
+        let options = ExtensionOptions.parseOrExit()
+        try Extension(name: "notes", version: "1.0.0", plugins: [Notes()]).run(options)
+    }
+}

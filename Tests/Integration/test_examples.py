@@ -1,0 +1,101 @@
+"""The packages of Examples, each with Apache Thrift's Python library on the other end. `make examples` builds them."""
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+FOLDER = os.path.join(os.path.dirname(__file__), "../../.build/examples/debug")
+
+
+@pytest.fixture
+def run(manager):
+    started = []
+
+    def run(name, **environment):
+        process = subprocess.Popen(
+            [f"{FOLDER}/{name}", "--socket", manager.path, "--timeout", "3", "--interval", "3"],
+            env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        manager.wait_for_registration()
+        return process
+
+    yield run
+    for process in started:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+
+
+def test_a_logger(manager, run, tmp_path):
+    log = tmp_path / "log"
+    manager.logger_plugin = "file_logger"
+    run("FileLogger", FILE_LOGGER_PATH=str(log))
+    for request in ({"string": "one"}, {"snapshot": "two"}, {"status": "true", "log": '[{"m":"three"},{"m":"four"}]'}):
+        assert manager.call("logger", "file_logger", request).status.code == 0
+    assert log.read_text() == 'result one\nsnapshot two\nstatus {"m":"three"}\nstatus {"m":"four"}\n'
+
+
+def test_a_table(manager, run):
+    run("Planets")
+    rows = manager.generate("planets")
+    assert rows == [
+        {"name": "Earth", "moons": "1", "day_length": "1.0"}, {"name": "Mars", "moons": "2", "day_length": "1.027"},
+        {"name": "Vulcan", "moons": "0"}]
+    assert manager.generate("planets", [("name", 2, "Mars")]) == rows[1:2]
+
+
+def test_a_writable_table(manager, run):
+    run("Notes")
+
+    def change(**request):
+        response = manager.call("table", "notes", {**request, "context": "{}"})
+        assert response.status.code == 0
+        return response.response
+
+    assert change(action="insert", auto_rowid="false", json_value_array='["milk"]') == [{"status": "success", "id": "1"}]
+    assert change(action="update", id="1", json_value_array='["bread"]') == [{"status": "success"}]
+    assert manager.generate("notes") == [{"rowid": "1", "text": "bread"}]
+    assert change(action="insert", auto_rowid="false", json_value_array="[null]") == [{"status": "constraint"}]
+    assert change(action="delete", id="1") == [{"status": "success"}]
+    assert manager.generate("notes") == []
+
+
+def test_a_config(manager, run, tmp_path):
+    (tmp_path / "osquery.conf").write_text('{"schedule": {}}')
+    (tmp_path / "p.conf").write_text('{"queries": {}}')
+    run("FolderConfig", CONFIG_FOLDER=str(tmp_path))
+    assert manager.call("config", "folder", {"action": "genConfig"}).response == [{"main": '{"schedule": {}}'}]
+    pack = manager.call("config", "folder", {"action": "genPack", "name": "linux", "value": "p.conf"})
+    assert pack.response == [{"linux": '{"queries": {}}'}]
+    missing = manager.call("config", "folder", {"action": "genPack", "name": "x", "value": "../p.conf"})
+    assert (missing.status.code, missing.status.message) == (1, "The folder has no file “../p.conf”.")
+
+
+def test_a_distributed(manager, run):
+    process = run("OneQuestion")
+    first = manager.call("distributed", "one_question", {"action": "getQueries"}).response[0]["results"]
+    assert json.loads(first) == {"queries": {"uptime": "SELECT days, hours FROM uptime"}}
+    second = manager.call("distributed", "one_question", {"action": "getQueries"}).response[0]["results"]
+    assert json.loads(second) == {"queries": {}}
+    results = json.dumps({"queries": {"uptime": [{"days": "3"}]}, "statuses": {"uptime": 0}})
+    assert manager.call("distributed", "one_question", {"action": "writeResults", "results": results}).status.code == 0
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=5)[0] == 'uptime [["days": "3"]]\n'
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("end", ["signal", "shutdown"])
+def test_an_extension_in_a_service_group(manager, run, end):
+    process = run("ClockService")
+    assert int(manager.generate("clock")[0]["seconds"]) >= 0
+    path, uuid = manager.extension_path, manager.uuid
+    if end == "signal":
+        process.send_signal(signal.SIGTERM)
+    else:
+        manager.shutdown()
+    assert process.wait(10) == 0
+    assert not os.path.exists(path)
+    # osqueryd knows that it has ended what it ended itself.
+    assert (uuid in manager.extensions_by_uuid) == (end == "shutdown")
