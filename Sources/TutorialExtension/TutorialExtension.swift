@@ -8,8 +8,9 @@ struct TutorialExtension: ParsableCommand {
         abstract:
             "Carries every log of osqueryd into the systemd journal, and brings tables, configuration and live queries.",
         discussion: """
-            osqueryd starts this extension when its path stands in the file that --extensions_autoload names, and logs \
-            through it with --logger_plugin=journal. Find the logs with: journalctl OSQUERY_LOG_TYPE=status
+            osqueryd starts this extension, with --socket, --timeout, --interval and perhaps --verbose, when its path stands \
+            in the file that --extensions_autoload names, and logs through it with --logger_plugin=journal. Find the logs \
+            with: journalctl OSQUERY_LOG_TYPE=status
             """,
         version: Version.text,
         subcommands: [Serve.self, Ask.self],
