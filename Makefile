@@ -11,7 +11,7 @@ NAME := tutorial-extension
 EXTENSIONS := $(PREFIX)/lib/osquery/extensions
 VENV := .build/venv
 BUILD_PACKAGES := libsystemd-dev pkg-config
-TEST_PACKAGES := $(BUILD_PACKAGES) dbus gcc libc6-dev openssl python3-venv strace systemd systemd-container systemd-journal-remote util-linux
+TEST_PACKAGES := $(BUILD_PACKAGES) dbus g++ gcc libboost-dev libc6-dev libthrift-dev openssl python3-venv strace systemd systemd-container systemd-journal-remote thrift-compiler util-linux
 # Only what is used, found by lld; positions of data are relocated in a packed form, which starts faster and is smaller.
 # The package traits: `make build LEAN=1` leaves the HTTP client out, and the config plugin with it.
 TRAITS := $(if $(LEAN),--disable-default-traits)
@@ -55,7 +55,7 @@ test: test-unit test-integration test-sanitizers
 test-unit: test-packages
 	$(SWIFT) test --disable-default-traits
 
-test-integration: test-packages build examples $(VENV)/ready
+test-integration: test-packages build examples .build/peer/peer $(VENV)/ready
 	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) $(PYTEST) -m 'not long and not systemd' Tests/Integration
 	EXTENSION=$(CURDIR)/build/$(NAME).ext Tests/Integration/with-systemd $(VENV)/bin/python $(PYTEST) -m systemd Tests/Integration
 
@@ -107,6 +107,13 @@ uninstall:
 
 bench: test-packages build $(VENV)/ready .build/floor
 	$(INTEGRATION) Tests/Benchmarks/bench.py build/$(NAME).ext .build/floor
+
+# osqueryd's side in C++, over Apache Thrift's own library.
+.build/peer/peer: Tests/Integration/Peer/peer.thrift Tests/Integration/Peer/peer.cpp | test-packages
+	mkdir -p .build/peer
+	thrift --gen cpp:no_skeleton -out .build/peer Tests/Integration/Peer/peer.thrift
+	g++ -O1 -Wall -I.build/peer -o $@ Tests/Integration/Peer/peer.cpp $(addprefix .build/peer/,Extension.cpp \
+		ExtensionManager.cpp peer_types.cpp) -lthrift
 
 .build/floor: Tests/Benchmarks/floor.c
 	cc -O2 -Wall -o $@ $< -lsystemd

@@ -1,0 +1,16 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "AskOsquery",
+    dependencies: [
+        // In a package of your own: .package(url: …, from: "0.1.0", traits: [])
+        .package(name: "tutorial-extension", path: "../..", traits: [])
+    ],
+    targets: [
+        .executableTarget(
+            name: "AskOsquery",
+            dependencies: [.product(name: "Osquery", package: "tutorial-extension")],
+            path: "Sources")
+    ]
+)
