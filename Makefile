@@ -77,6 +77,7 @@ examples: build-packages
 	for example in $(EXAMPLES); do \
 		$(SWIFT) build --package-path Examples/$$example --scratch-path .build/examples || exit 1; \
 	done
+	$(SWIFT) build --disable-default-traits --product osquery-stand-in --scratch-path .build/examples
 
 # The library's documentation, as a site in .build/docs.
 docs: build-packages

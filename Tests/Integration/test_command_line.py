@@ -70,3 +70,18 @@ def test_help_and_version():
     for flag in ("--socket", "--timeout", "--interval", "--verbose"):
         assert flag in result.stdout
     assert run("--version").stdout in ("0.1.0 (package traits: Gist)\n", "0.1.0 (package traits: none)\n")
+
+
+def registered_plugins(manager):
+    return {(kind, name) for kind, plugins in manager.registries[manager.uuid].items() for name in plugins}
+
+
+def test_a_variable_chooses_plugins(manager, start):
+    extension = start(env={"OSQUERY_EXTENSION_PLUGINS": "systemd, journal,nonsense"})
+    assert registered_plugins(manager) == {("logger", "journal"), ("table", "systemd")}
+    assert "names “nonsense”, which there is not; there are journal, journal_logger, systemd, directory" in extension.words()
+
+
+def test_without_the_variable_all_are_registered(manager, extension):
+    assert registered_plugins(manager) >= {
+        ("logger", "journal"), ("table", "journal_logger"), ("table", "systemd"), ("distributed", "directory")}

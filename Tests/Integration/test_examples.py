@@ -4,8 +4,10 @@ import json
 import os
 import signal
 import subprocess
+import sys
 
 import pytest
+from osqueryd import wait_until
 
 FOLDER = os.path.join(os.path.dirname(__file__), "../../.build/examples/debug")
 
@@ -99,3 +101,37 @@ def test_an_extension_in_a_service_group(manager, run, end):
     assert not os.path.exists(path)
     # osqueryd knows that it has ended what it ended itself.
     assert (uuid in manager.extensions_by_uuid) == (end == "shutdown")
+
+
+def test_the_stand_in_calls_a_plugin(tmp_path):
+    """OsqueryTesting's program, with an extension of PyPI's SDK on the other end."""
+    script = tmp_path / "hello.py"
+    script.write_text("""
+import osquery
+
+@osquery.register_plugin
+class Hello(osquery.TablePlugin):
+    def name(self):
+        return "hello"
+
+    def columns(self):
+        return [osquery.TableColumn(name="text", type=osquery.STRING)]
+
+    def generate(self, context):
+        return [{"text": 'é "quoted"'}]
+
+osquery.start_extension(name="hello", version="1.0.0")
+""")
+    path = str(tmp_path / "em")
+    stand_in = subprocess.Popen(
+        [f"{FOLDER}/osquery-stand-in", "--socket", path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    wait_until(lambda: os.path.exists(path))
+    extension = subprocess.Popen([sys.executable, str(script), "--socket", path, "--timeout", "3", "--interval", "3"])
+    try:
+        request = {"registry": "table", "item": "hello", "request": {"action": "generate", "context": "{}"}}
+        output, _ = stand_in.communicate(json.dumps(request) + "\n", timeout=30)
+        assert json.loads(output) == {"code": 0, "message": "OK", "rows": [{"text": 'é "quoted"'}]}
+        assert stand_in.returncode == 0
+    finally:
+        extension.kill()
+        extension.wait()
