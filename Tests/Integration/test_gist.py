@@ -185,6 +185,11 @@ def test_a_token_that_others_can_read_is_refused(manager, github, begin, tmp_pat
     begin(OSQUERY_CONFIG_GIST_TOKEN_FILE=str(token))
     assert "set its mode to 0600" in error(manager)
     assert github.requests == []
+    token.chmod(0o600)
+    assert config(manager) == [{"gist": CONFIG}]
+    token.unlink()
+    assert config(manager) == [{"gist": CONFIG}]
+    assert len(github.requests) == 1
 
 
 @pytest.mark.parametrize("status, headers", [

@@ -25,7 +25,6 @@ struct Planets: TablePlugin {
 @main
 struct Main {
     static func main() throws {
-        let options = ExtensionOptions.parseOrExit()
-        try Extension(name: "planets", version: "1.0.0", plugins: [Planets()]).run(options)
+        try Extension(name: "planets", version: "1.0.0", plugins: [Planets()]).run()
     }
 }

@@ -1,11 +1,10 @@
+import ArgumentParser
 public import Logging
 
 /// An osquery extension: a process of its own whose plugins osqueryd, or osqueryi, calls.
 ///
 /// ```swift
-/// let options = ExtensionOptions.parseOrExit()
-/// let hello = Extension(name: "hello", version: "1.0.0", plugins: [HelloLogger()])
-/// try hello.run(options)
+/// try Extension(name: "hello", version: "1.0.0", plugins: [HelloLogger()]).run()
 /// ```
 public struct Extension: Sendable {
     /// The name under which osqueryd lists the extension; no two may have the same.
@@ -29,6 +28,11 @@ public struct Extension: Sendable {
         self.plugins = plugins
         self.logger = logger
         self.activity = activity
+    }
+
+    /// ``run(_:)`` with the flags that osqueryd gave this process. Where they are wrong it says so, and ends the process.
+    public func run() throws(ExtensionError) {
+        try run(ExtensionOptions.parseOrExit())
     }
 
     /// Registers the plugins with osqueryd and answers its calls. Call it from `main`: it blocks the calling thread, and takes

@@ -17,6 +17,7 @@
         private static let rawHost = "gist.githubusercontent.com"
 
         let settings: GistSettings
+        let token: String?
 
         /// A gist as it was answered.
         struct Answer: Sendable {
@@ -48,8 +49,9 @@
 
         private func fetchWithClient(unless etag: String?) async throws -> Answer? {
             // A thread and its memory for as long as it takes, not for ever.
+            let configuration = try configuration
             let threads = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-            let client = HTTPClient(eventLoopGroupProvider: .shared(threads), configuration: try configuration)
+            let client = HTTPClient(eventLoopGroupProvider: .shared(threads), configuration: configuration)
             let result: Result<Answer?, any Error>
             do {
                 result = .success(try await fetch(unless: etag, client))
@@ -124,7 +126,7 @@
                 var request = HTTPClientRequest(url: url.absoluteString)
                 request.headers = headers
                 request.headers.add(name: "User-Agent", value: "tutorial-extension/\(Version.current)")
-                if let token = settings.token, isAPI(url) {
+                if let token, isAPI(url) {
                     request.headers.add(name: "Authorization", value: "Bearer \(token)")
                 }
                 let response = try await client.execute(request, timeout: .seconds(3))

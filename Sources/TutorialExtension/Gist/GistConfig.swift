@@ -54,7 +54,8 @@
             guard pause <= 0 else { throw GistError.rateLimited(seconds: pause) }
             let answer: GistClient.Answer?
             do throws(GistError) {
-                answer = try await GistClient(settings: settings).fetch(unless: saved?.etag)
+                let client = GistClient(settings: settings, token: try settings.token())
+                answer = try await client.fetch(unless: saved?.etag)
             } catch {
                 if case .rateLimited(let seconds) = error { pausedUntil = time(nil) + seconds }
                 throw error

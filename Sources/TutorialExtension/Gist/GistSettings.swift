@@ -8,7 +8,6 @@
         let address: GistAddress
         /// GitHub's REST API, without a slash at the end.
         let baseURL: String
-        let token: String?
         /// The folder in which the last good configuration is kept.
         let folder: String
 
@@ -21,13 +20,13 @@
                 throw .badURL(url)
             }
             baseURL = url
-            token = try Self.token()
             folder =
                 Environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init)
                 ?? "/var/lib/tutorial-extension"
         }
 
-        private static func token() throws(GistError) -> String? {
+        /// The token, read anew each time: systemd may have replaced its file.
+        func token() throws(GistError) -> String? {
             var token = Environment["OSQUERY_CONFIG_GIST_TOKEN"]
             if let path = Environment["OSQUERY_CONFIG_GIST_TOKEN_FILE"] {
                 var status = stat()
