@@ -8,7 +8,7 @@ import SystemCalls
 /// does suspend is waited for.
 package final class CallGate: Sendable {
     private let response = Mutex<ExtensionResponse?>(nil)
-    private let task = Mutex<RunningTask?>(nil)
+    private let task = Lock<RunningTask?>(nil)
     private let isAnswered = Semaphore()
 
     /// Calls the plugin; an error that it throws becomes status 1 with the error's text.
