@@ -142,7 +142,7 @@ package final class JournalWriter: Sendable {
                 if reason == nil { return .success(.journal) }
             }
             do throws(SystemError) {
-                let encoded = body ?? SpoolEntry.body(fields, received: Self.now, bootID: bootID)
+                let encoded = body ?? SpoolEntry.body(fields, received: WallClock.microseconds, bootID: bootID)
                 body = encoded
                 let number = try spool.append(encoded)
                 state.statistics.spooled += 1
@@ -216,13 +216,6 @@ package final class JournalWriter: Sendable {
             return state.isHolding
         }
         if wasHolding { report(.recovered) }
-    }
-
-    /// Microseconds since 1970.
-    private static var now: UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1000
     }
 
     private static var currentBootID: String {

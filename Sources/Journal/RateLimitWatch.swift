@@ -1,7 +1,6 @@
 import CLinux
 import CSystemd
 import Glibc
-import Synchronization
 package import SystemCalls
 
 /// Finds out whether journald has dropped entries of our unit because of its rate limit. No sender is told of that; journald
@@ -14,7 +13,7 @@ package final class RateLimitWatch: Sendable {
 
     private struct State {
         /// Up to when the journal was looked through, in microseconds since 1970.
-        var seen = RateLimitWatch.now
+        var seen = WallClock.microseconds
         var dropped: UInt64 = 0
     }
 
@@ -93,11 +92,5 @@ package final class RateLimitWatch: Sendable {
         guard sd_journal_get_data(journal, field, &data, &length) >= 0 else { return 0 }
         let text = String(decoding: UnsafeRawBufferPointer(start: data, count: length), as: UTF8.self)
         return UInt64(text.dropFirst(field.utf8.count + 1)) ?? 0
-    }
-
-    private static var now: UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1000
     }
 }

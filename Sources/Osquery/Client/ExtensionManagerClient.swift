@@ -122,11 +122,7 @@ public final class ExtensionManagerClient: Sendable {
             writer.writeField(2, .string)
             writer.writeString(item)
             writer.writeField(3, .map)
-            writer.writeMapHeader(from: .string, to: .string, count: request.count)
-            for (key, value) in request {
-                writer.writeString(key)
-                writer.writeString(value)
-            }
+            writer.writeRow(request)
         }
     }
 

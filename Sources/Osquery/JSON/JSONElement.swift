@@ -33,12 +33,7 @@ package struct JSONElement: Sendable {
     /// A string's value, or a number's, `true`'s or `false`'s text; nil for `null`, objects and arrays.
     package var string: String? {
         switch value.kind {
-        case .string:
-            text.withBytes { bytes in
-                var characters: [UInt8] = []
-                value.forEachPiece(in: bytes) { piece in piece.withUnsafeBytes { characters.append(contentsOf: $0) } }
-                return String(decoding: characters, as: UTF8.self)
-            }
+        case .string: text.withBytes { value.string(in: $0) }
         case .scalar: isNull ? nil : text[value.range].string
         case .object, .array: nil
         }

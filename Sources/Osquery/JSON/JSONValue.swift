@@ -38,6 +38,13 @@ package struct JSONValue: Sendable, Equatable {
         }
     }
 
+    /// The value as text: a string's without escapes, any other value's as it is.
+    func string(in text: RawSpan) -> String {
+        var characters: [UInt8] = []
+        forEachPiece(in: text) { piece in piece.withUnsafeBytes { characters.append(contentsOf: $0) } }
+        return String(decoding: characters, as: UTF8.self)
+    }
+
     /// Calls `emit` with the value's bytes, piece by piece: a string's without escapes, any other value's as they are.
     ///
     /// An escape that JSON does not have stays as it is; half a surrogate pair becomes U+FFFD.

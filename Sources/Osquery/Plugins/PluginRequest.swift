@@ -33,11 +33,7 @@ public struct PluginRequest: Sendable {
     /// A request for tests of a plugin.
     public init(_ entries: [String: String]) {
         var writer = ThriftWriter()
-        writer.writeMapHeader(from: .string, to: .string, count: entries.count)
-        for (key, value) in entries {
-            writer.writeString(key)
-            writer.writeString(value)
-        }
+        writer.writeRow(entries)
         bytes = ByteSlice(writer.bytes)
         start = 6
         count = entries.count

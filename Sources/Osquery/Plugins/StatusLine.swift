@@ -51,11 +51,7 @@ public struct StatusLine: Sendable {
 
     private func string(_ value: JSONValue?) -> String? {
         value.map { value in
-            text.withBytes { bytes in
-                var characters: [UInt8] = []
-                value.forEachPiece(in: bytes) { piece in piece.withUnsafeBytes { characters.append(contentsOf: $0) } }
-                return String(decoding: characters, as: UTF8.self)
-            }
+            text.withBytes { value.string(in: $0) }
         }
     }
 

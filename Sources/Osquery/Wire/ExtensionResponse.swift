@@ -96,12 +96,14 @@ extension ThriftReader {
 extension ThriftWriter {
     mutating func writeRows(_ rows: [ExtensionResponse.Row]) {
         writeListHeader(of: .map, count: rows.count)
-        for row in rows {
-            writeMapHeader(from: .string, to: .string, count: row.count)
-            for (column, value) in row {
-                writeString(column)
-                writeString(value)
-            }
+        for row in rows { writeRow(row) }
+    }
+
+    mutating func writeRow(_ row: ExtensionResponse.Row) {
+        writeMapHeader(from: .string, to: .string, count: row.count)
+        for (column, value) in row {
+            writeString(column)
+            writeString(value)
         }
     }
 }
