@@ -92,6 +92,7 @@ let package = Package(
             dependencies: ["Osquery", "OsqueryTesting", "SystemCalls", "Thrift"],
             resources: [.copy("Fixtures")],
             swiftSettings: settings),
+        .testTarget(name: "SystemdTests", dependencies: ["CSystemd", "Systemd"], swiftSettings: settings),
         .testTarget(name: "JournalTests", dependencies: ["CSystemd", "Journal"], swiftSettings: settings),
     ]
 )

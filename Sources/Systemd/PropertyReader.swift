@@ -2,44 +2,39 @@ import Glibc
 
 /// Reads the properties that are wanted out of the hundreds that systemd answers with.
 struct PropertyReader {
+    /// The D-Bus interface whose properties to ask for; empty for all that the unit has.
     let interface: String
     /// By the first byte of their names: nearly all that is not wanted is told by that.
-    private var wanted: [[(name: ContiguousArray<CChar>, property: UnitProperty)]]
+    private var wanted: [[(name: [UInt8], property: UnitProperty)]]
     private let count: Int
 
-    /// Nil where nothing is wanted.
-    init?(_ interface: String, _ properties: Set<UnitProperty>) {
-        guard !properties.isEmpty else { return nil }
+    init(_ interface: String, _ properties: Set<UnitProperty>) {
         self.interface = interface
         count = properties.count
         wanted = Array(repeating: [], count: 128)
         for property in properties {
-            let name = ContiguousArray(property.rawValue.utf8CString)
-            wanted[Int(name[0] & 0x7F)].append((name, property))
+            let name = Array(property.rawValue.utf8)
+            wanted[Int(name[0])].append((name, property))
         }
     }
 
-    /// Reads an answer to GetAll, and of that no more than what is wanted lies in: libsystemd's walk over it is most of the cost.
+    /// Reads an answer to GetAll, and of that no more than what is wanted lies in.
     func read(_ reply: BusMessage, into unit: inout Unit) throws(SystemdError) {
-        var missing = count
-        try reply.readPrefix(
-            ofArray: "{sv}",
-            while: { () throws(SystemdError) in
-                try reply.readContainer(BusType.entry, of: "sv") { () throws(SystemdError) in
-                    if let property = find(try reply.readCString()) {
-                        try property.read(from: reply, into: &unit)
-                        missing -= 1
-                    } else {
-                        try reply.skip("v")
-                    }
-                }
-                return missing > 0
-            })
+        try reply.withDictionary { (bytes) throws(SystemdError) in
+            var missing = count
+            while missing > 0 && !bytes.isAtEnd {
+                let (name, value) = try bytes.nextProperty()
+                guard let property = find(name) else { continue }
+                try property.read(value, into: &unit)
+                missing -= 1
+            }
+        }
     }
 
-    private func find(_ name: UnsafePointer<CChar>) -> UnitProperty? {
-        for (candidate, property) in wanted[Int(name.pointee & 0x7F)]
-        where candidate.withUnsafeBufferPointer({ strcmp(name, $0.baseAddress!) }) == 0 {
+    private func find(_ name: UnsafeRawBufferPointer) -> UnitProperty? {
+        guard let first = name.first, first < 128 else { return nil }
+        for (candidate, property) in wanted[Int(first)]
+        where candidate.count == name.count && memcmp(candidate, name.baseAddress!, name.count) == 0 {
             return property
         }
         return nil

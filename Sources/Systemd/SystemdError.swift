@@ -16,6 +16,9 @@ package enum SystemdError: Error, Equatable, CustomStringConvertible {
         throw .failed(operation(), code: -result)
     }
 
+    /// What came is no D-Bus message as libsystemd hands them out.
+    static var malformed: SystemdError { .failed("read a message", code: EBADMSG) }
+
     /// Whether the connection is lost, so that a new one may do better.
     var isLostConnection: Bool {
         guard case .failed(_, let code) = self else { return false }

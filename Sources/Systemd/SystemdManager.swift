@@ -80,18 +80,16 @@ package final class SystemdManager: Sendable {
     /// Reads the answer to ListUnits: name, description, load, active and sub state, the unit followed, path, job.
     private static func list(_ reply: BusMessage) throws(SystemdError) -> [ListedUnit] {
         var listed: [ListedUnit] = []
-        try reply.readArray(of: "(ssssssouso)") { () throws(SystemdError) in
+        try reply.readStructs(of: "ssssssouso") { () throws(SystemdError) in
             var next = ListedUnit()
-            try reply.readContainer(BusType.structure, of: "ssssssouso") { () throws(SystemdError) in
-                next.unit.name = try reply.readString()
-                next.unit.description = try reply.readString()
-                next.unit.loadState = try reply.readString()
-                next.unit.activeState = try reply.readString()
-                next.unit.subState = try reply.readString()
-                try reply.skip("s")
-                next.path = try reply.readString(BusType.objectPath)
-                try reply.skip("uso")
-            }
+            next.unit.name = try reply.readString()
+            next.unit.description = try reply.readString()
+            next.unit.loadState = try reply.readString()
+            next.unit.activeState = try reply.readString()
+            next.unit.subState = try reply.readString()
+            try reply.skip("s")
+            next.path = try reply.readString(BusType.objectPath)
+            try reply.skip("uso")
             listed.append(next)
         }
         return listed
@@ -109,36 +107,36 @@ package final class SystemdManager: Sendable {
         return paths
     }
 
-    /// Adds what the properties tell.
+    /// Adds what the properties tell, which is one call a unit.
     private static func complete(
         _ listed: [ListedUnit], _ properties: Set<UnitProperty>, _ bus: Bus
     ) throws(SystemdError) -> [Unit] {
-        let common = PropertyReader("org.freedesktop.systemd1.Unit", properties.intersection(UnitProperty.common))
+        let common = properties.intersection(UnitProperty.common)
         let special = properties.subtracting(UnitProperty.common)
-        var readers: [String: PropertyReader] = [:]
+        // Those of all interfaces are asked for only where those of one will not do.
+        let ofAll = PropertyReader("", properties)
+        let ofUnit = common.isEmpty ? nil : PropertyReader("org.freedesktop.systemd1.Unit", common)
+        var ofTypes: [String: PropertyReader] = [:]
         var calls: [Bus.Call] = []
         var purposes: [(unit: Int, reader: PropertyReader)] = []
         for (index, unit) in listed.enumerated() {
-            var needed = common.map { [$0] } ?? []
-            if let interface = unit.typeInterface, let reader = readers[interface] ?? PropertyReader(interface, special)
-            {
-                readers[interface] = reader
-                needed.append(reader)
+            var reader = ofUnit
+            if !special.isEmpty, let interface = unit.typeInterface {
+                reader = common.isEmpty ? ofTypes[interface] ?? PropertyReader(interface, special) : ofAll
+                if common.isEmpty { ofTypes[interface] = reader }
             }
-            for reader in needed {
-                purposes.append((index, reader))
-                calls.append(
-                    Bus.Call(path: unit.path, interface: "org.freedesktop.DBus.Properties", member: "GetAll") {
-                        (message) throws(SystemdError) in try message.append(reader.interface)
-                    })
-            }
+            guard let reader else { continue }
+            purposes.append((index, reader))
+            calls.append(
+                Bus.Call(path: unit.path, interface: "org.freedesktop.DBus.Properties", member: "GetAll") {
+                    (message) throws(SystemdError) in try message.append(reader.interface)
+                })
         }
         var units = listed.map { Optional($0.unit) }
         try bus.call(calls) { (index, reply) throws(SystemdError) in
             let (unit, reader) = purposes[index]
-            if let reply, var known = units[unit] {
-                try reader.read(reply, into: &known)
-                units[unit] = known
+            if let reply {
+                try reader.read(reply, into: &units[unit]!)
             } else {
                 units[unit] = nil
             }

@@ -28,73 +28,72 @@ package enum UnitProperty: String, Sendable, CaseIterable {
     /// Those that every unit has.
     static let common = listed.union([.unitFileState, .fragmentPath, .activeEnterTimestamp])
 
-    /// Reads the property's value, a variant, into `unit`.
-    func read(from message: BusMessage, into unit: inout Unit) throws(SystemdError) {
+    /// Reads the property's value into `unit`, which stays as it is where the value is of another type than systemd's is today.
+    func read(_ value: DBusValue, into unit: inout Unit) throws(SystemdError) {
         switch self {
-        case .name: unit.name = try text(message)
-        case .description: unit.description = try text(message)
-        case .loadState: unit.loadState = try text(message)
-        case .activeState: unit.activeState = try text(message)
-        case .subState: unit.subState = try text(message)
-        case .unitFileState: unit.unitFileState = try text(message).nonEmpty
-        case .fragmentPath: unit.fragmentPath = try text(message).nonEmpty
-        case .standardOutput: unit.standardOutput = try text(message)
-        case .standardError: unit.standardError = try text(message)
-        case .user: unit.user = try text(message).nonEmpty
-        case .controlGroup: unit.controlGroup = try text(message).nonEmpty
+        case .name: unit.name = try value.text() ?? unit.name
+        case .description: unit.description = try value.text() ?? unit.description
+        case .loadState: unit.loadState = try value.text() ?? unit.loadState
+        case .activeState: unit.activeState = try value.text() ?? unit.activeState
+        case .subState: unit.subState = try value.text() ?? unit.subState
+        case .unitFileState: unit.unitFileState = try value.text()?.nonEmpty
+        case .fragmentPath: unit.fragmentPath = try value.text()?.nonEmpty
+        case .standardOutput: unit.standardOutput = try value.text()
+        case .standardError: unit.standardError = try value.text()
+        case .user: unit.user = try value.text()?.nonEmpty
+        case .controlGroup: unit.controlGroup = try value.text()?.nonEmpty
         case .activeEnterTimestamp:
-            let time = try number(message)
+            let time = try value.uint64()
             unit.activeEnterTimestamp = time == 0 ? nil : time
-        case .memoryCurrent: unit.memoryCurrent = try number(message).knownSize
-        case .cpuUsage: unit.cpuUsage = try number(message).knownSize
-        case .mainPID:
-            try value(message, "u") { () throws(SystemdError) in unit.mainPID = try message.readUInt32() }
-        case .restarts:
-            try value(message, "u") { () throws(SystemdError) in unit.restarts = try message.readUInt32() }
-        case .mainExitCode:
-            try value(message, "i") { () throws(SystemdError) in unit.mainExitCode = try message.readInt32() }
-        case .mainExitStatus:
-            try value(message, "i") { () throws(SystemdError) in unit.mainExitStatus = try message.readInt32() }
-        case .execStart:
-            try value(message, "a(sasbttttuii)") { () throws(SystemdError) in
-                try message.readArray(of: "(sasbttttuii)") { () throws(SystemdError) in
-                    unit.execStart.append(try message.readCommand())
-                }
-            }
+        case .memoryCurrent: unit.memoryCurrent = try value.uint64()?.knownSize
+        case .cpuUsage: unit.cpuUsage = try value.uint64()?.knownSize
+        case .mainPID: unit.mainPID = try value.uint32()
+        case .restarts: unit.restarts = try value.uint32()
+        case .mainExitCode: unit.mainExitCode = try value.int32()
+        case .mainExitStatus: unit.mainExitStatus = try value.int32()
+        case .execStart: unit.execStart = try value.commands() ?? []
         }
-    }
-
-    private func text(_ message: BusMessage) throws(SystemdError) -> String {
-        var text = ""
-        try value(message, "s") { () throws(SystemdError) in text = try message.readString() }
-        return text
-    }
-
-    private func number(_ message: BusMessage) throws(SystemdError) -> UInt64 {
-        var number: UInt64 = 0
-        try value(message, "t") { () throws(SystemdError) in number = try message.readUInt64() }
-        return number
-    }
-
-    /// Reads the variant's value, or leaves what it is for as it is where another systemd has another type there.
-    private func value(
-        _ message: BusMessage, _ type: String, _ read: () throws(SystemdError) -> Void
-    ) throws(SystemdError) {
-        try message.readContainer(BusType.variant, of: type, read)
     }
 }
 
-extension BusMessage {
-    /// A command: path, arguments, and when it ran and how it ended, which we leave.
-    fileprivate func readCommand() throws(SystemdError) -> ExecCommand {
-        var path = ""
-        var arguments: [String] = []
-        try readContainer(BusType.structure, of: "sasbttttuii") { () throws(SystemdError) in
-            path = try readString()
-            try readArray(of: "s") { () throws(SystemdError) in arguments.append(try readString()) }
-            try skip("bttttuii")
+extension DBusValue {
+    fileprivate func text() throws(SystemdError) -> String? {
+        try read("s") { (bytes) throws(SystemdError) in try bytes.string() }
+    }
+
+    fileprivate func uint32() throws(SystemdError) -> UInt32? {
+        try read("u") { (bytes) throws(SystemdError) in try bytes.number(as: UInt32.self) }
+    }
+
+    fileprivate func int32() throws(SystemdError) -> Int32? {
+        try read("i") { (bytes) throws(SystemdError) in try bytes.number(as: Int32.self) }
+    }
+
+    fileprivate func uint64() throws(SystemdError) -> UInt64? {
+        try read("t") { (bytes) throws(SystemdError) in try bytes.number(as: UInt64.self) }
+    }
+
+    /// Commands: path, arguments, and when each ran and how it ended, which we leave.
+    fileprivate func commands() throws(SystemdError) -> [ExecCommand]? {
+        try read("a(sasbttttuii)") { (bytes) throws(SystemdError) in
+            var commands: [ExecCommand] = []
+            try bytes.forEachElement(alignedTo: 8) { (bytes) throws(SystemdError) in
+                let path = try bytes.string()
+                var arguments: [String] = []
+                try bytes.forEachElement(alignedTo: 4) { (bytes) throws(SystemdError) in
+                    arguments.append(try bytes.string())
+                }
+                try bytes.skip("bttttuii")
+                commands.append(ExecCommand(path: path, arguments: arguments))
+            }
+            return commands
         }
-        return ExecCommand(path: path, arguments: arguments)
+    }
+}
+
+extension DBusBytes {
+    fileprivate mutating func skip(_ types: StaticString) throws(SystemdError) {
+        try skip(UnsafeRawBufferPointer(start: types.utf8Start, count: types.utf8CodeUnitCount))
     }
 }
 
