@@ -11,11 +11,12 @@ NAME := tutorial-extension
 EXTENSIONS := $(PREFIX)/lib/osquery/extensions
 VENV := .build/venv
 BUILD_PACKAGES := libsystemd-dev pkg-config
+DEMO_PACKAGES := $(BUILD_PACKAGES) openssl python3 systemd util-linux
 TEST_PACKAGES := $(BUILD_PACKAGES) dbus g++ gcc libboost-dev libc6-dev libthrift-dev openssl python3-venv strace systemd systemd-container systemd-journal-remote thrift-compiler util-linux
 # Only what is used, found by lld; positions of data are relocated in a packed form, which starts faster and is smaller.
 # The package traits: `make build LEAN=1` leaves the HTTP client out, and the config plugin with it.
 TRAITS := $(if $(LEAN),--disable-default-traits)
-RELEASE := -c release $(TRAITS) --static-swift-stdlib --product $(NAME) -Xswiftc -use-ld=lld -Xlinker --gc-sections \
+RELEASE := -c release $(TRAITS) --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
 	-Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -s
 INTEGRATION := Tests/Integration/with-journald $(VENV)/bin/python
 PYTEST := -m pytest -c Tests/Integration/pytest.ini -p no:cacheprovider
@@ -25,7 +26,7 @@ EXAMPLES := $(notdir $(wildcard Examples/*))
 # How long each part is fuzzed.
 SECONDS := 60
 
-.PHONY: help demo test test-unit test-integration test-sanitizers test-faults examples docs fuzz build install uninstall bench lint format clean build-packages test-packages
+.PHONY: help demo test test-unit test-integration test-sanitizers test-faults examples docs fuzz build install uninstall bench lint format clean build-packages demo-packages test-packages
 
 help:
 	@echo 'make demo       install what is missing, build, carry logs into the journal and show them'
@@ -42,12 +43,14 @@ help:
 	@echo 'make format     format the Swift sources'
 	@echo 'make clean      remove what was built'
 
-demo: test-packages build $(VENV)/ready
+DEMO := $(PYTHON) Tests/Integration/demo.py build/$(NAME).ext .build/release/osquery-stand-in
+demo: demo-packages build
+	$(SWIFT) build $(RELEASE) --product osquery-stand-in
 	@if [ -S /run/systemd/journal/socket ] && systemctl -q is-active systemd-journald 2>/dev/null; then \
-		$(SUDO) $(VENV)/bin/python Tests/Integration/demo.py build/$(NAME).ext; \
+		$(SUDO) $(DEMO); \
 	else \
 		echo 'No systemd-journald runs here: a private one is started for the demo.'; \
-		$(INTEGRATION) Tests/Integration/demo.py build/$(NAME).ext; \
+		Tests/Integration/with-journald $(DEMO); \
 	fi
 
 test: test-unit test-integration test-sanitizers
@@ -96,7 +99,7 @@ fuzz: build-packages
 	done
 
 build: build-packages
-	$(SWIFT) build $(RELEASE)
+	$(SWIFT) build $(RELEASE) --product $(NAME)
 	install -D -m 0755 .build/release/$(NAME) build/$(NAME).ext
 
 install: build
@@ -129,13 +132,10 @@ clean:
 	rm -rf .build build
 
 # Debian packages are installed when one is missing, and only then.
-build-packages:
-	@dpkg-query -W $(BUILD_PACKAGES) >/dev/null 2>&1 || { echo 'Installing $(BUILD_PACKAGES) (Debian)'; \
-		$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq $(BUILD_PACKAGES); }
-
-test-packages:
-	@dpkg-query -W $(TEST_PACKAGES) >/dev/null 2>&1 || { echo 'Installing $(TEST_PACKAGES) (Debian)'; \
-		$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq $(TEST_PACKAGES); }
+build-packages demo-packages test-packages:
+	@packages='$($(subst build-packages,BUILD,$(subst demo-packages,DEMO,$(subst test-packages,TEST,$@)))_PACKAGES)'; \
+	dpkg-query -W $$packages >/dev/null 2>&1 || { echo "Installing $$packages (Debian)"; \
+		$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq $$packages; }
 
 $(VENV)/ready: Tests/Integration/requirements.txt | test-packages
 	@echo 'Installing osquery, thrift and pytest (PyPI) into $(VENV)'

@@ -1,7 +1,7 @@
 """The main job, end to end: osqueryd's logs, in the journal; then the other kinds of plugin. `make demo` runs it.
 
-With an osqueryd on PATH it is that one, started as users start it; else a stand-in plays its part over the same protocol, with
-requests that a running osqueryd sent.
+With an osqueryd on PATH it is that one, started as users start it; else osquery-stand-in, the program of OsqueryTesting, plays its
+part over the same protocol, with requests that a running osqueryd sent.
 """
 
 import json
@@ -15,7 +15,7 @@ import threading
 import time
 
 from github import CONFIG as GIST, ID, GitHub, make_certificate
-from osqueryd import Manager, observed_requests, wait_until
+from observed import observed_requests
 
 CONFIG = {"schedule": {"demo": {"query": "SELECT hour, minutes, seconds FROM time", "interval": 2}}}
 
@@ -44,49 +44,71 @@ def with_osqueryd(osqueryd, extension, directory):
     return "demo"
 
 
-def with_stand_in(extension, directory):
+class StandIn:
+    """osquery-stand-in under way."""
+
+    def __init__(self, program, path):
+        self.path = path
+        self._process = subprocess.Popen(
+            [program, "--socket", path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def call(self, registry, item, request):
+        """The plugin's answer: code, message and rows."""
+        self._process.stdin.write(json.dumps({"registry": registry, "item": item, "request": request}) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        return json.loads(answer) if answer else sys.exit("osquery-stand-in has ended.")
+
+    def rows(self, registry, item, request):
+        """The rows of an answer; what went wrong is printed."""
+        answer = self.call(registry, item, request)
+        if answer["code"] != 0:
+            print(answer["message"])
+        return answer["rows"]
+
+    def end(self):
+        self._process.stdin.close()
+        self._process.wait(10)
+
+
+def with_stand_in(program, extension, directory):
     requests = [line for line in observed_requests() if line["registry"] == "logger"]
     print(f"There is no osqueryd on PATH: a stand-in plays its part, with {len(requests)} requests that a running one sent.")
-    manager = Manager(f"{directory}/osquery.sock").start()
+    manager = StandIn(program, f"{directory}/osquery.sock")
     command = [extension, "--socket", manager.path, "--timeout", "3", "--interval", "3"]
     print("+ " + " ".join(command))
     process = subprocess.Popen(command)
     try:
-        manager.wait_for_registration()
         for line in requests:
-            status = manager.call(line["registry"], line["item"], line["request"]).status
-            if status.code != (1 if line["request"].get("action") == "features" else 0):
-                sys.exit(f"The extension answered with status {status.code}: {status.message}")
-        other_kinds(manager, extension, directory)
-        manager.shutdown()
+            answer = manager.call(line["registry"], line["item"], line["request"])
+            if answer["code"] != (1 if line["request"].get("action") == "features" else 0):
+                sys.exit(f"The extension answered with status {answer['code']}: {answer['message']}")
+        other_kinds(manager, extension)
     finally:
         process.terminate()
         code = process.wait(5)
-        manager.stop()
+        manager.end()
     if code != 0:
         sys.exit(f"The extension ended with code {code}.")
     return "removed_row"
 
 
-def other_kinds(manager, extension, directory):
+def other_kinds(manager, extension):
     """A table, the configuration out of a gist, and a live query."""
     print("\nThe table journal_logger: SELECT entries_sent, bytes_sent, uptime, version FROM journal_logger")
-    (row,) = manager.generate("journal_logger")
-    print({name: row[name] for name in ("entries_sent", "bytes_sent", "uptime", "version")})
+    for row in manager.rows("table", "journal_logger", {"action": "generate", "context": "{}"}):
+        print({name: row[name] for name in ("entries_sent", "bytes_sent", "uptime", "version")})
 
     print("\nThe table systemd: SELECT name, sub_state FROM systemd WHERE name LIKE 'systemd-journald%'")
-    response = manager.call("table", "systemd", {"action": "generate", "context": json.dumps({
+    context = {
         "constraints": [{"name": "name", "list": [{"op": 65, "expr": "systemd-journald%"}], "affinity": "TEXT"}],
-        "colsUsed": ["name", "sub_state"]})})
-    if response.status.code == 0:
-        for unit in response.response:
-            print({name: unit[name] for name in ("name", "sub_state")})
-    else:
-        print(response.status.message)
+        "colsUsed": ["name", "sub_state"]}
+    for unit in manager.rows("table", "systemd", {"action": "generate", "context": json.dumps(context)}):
+        print({name: unit[name] for name in ("name", "sub_state")})
 
     print("\nThe configuration out of a gist, from a stand-in for GitHub on loopback:")
-    response = manager.call("config", "gist", {"action": "genConfig"})
-    print(response.response[0]["gist"] if response.status.code == 0 else response.status.message)
+    for row in manager.rows("config", "gist", {"action": "genConfig"}):
+        print(row["gist"])
 
     print("A live query:")
     stopping = threading.Event()
@@ -104,8 +126,8 @@ def other_kinds(manager, extension, directory):
 def answer_live_queries(manager, stopping):
     """What osqueryd does: asks for queries, runs them, brings their results."""
     while not stopping.wait(0.1):
-        response = manager.call("distributed", "directory", {"action": "getQueries"})
-        queries = json.loads(response.response[0]["results"])["queries"]
+        (row,) = manager.rows("distributed", "directory", {"action": "getQueries"})
+        queries = json.loads(row["results"])["queries"]
         if queries:
             rows = [{"hour": time.strftime("%H"), "minutes": time.strftime("%M")}]
             results = {"queries": {name: rows for name in queries}, "statuses": {name: 0 for name in queries}}
@@ -136,13 +158,12 @@ def main():
             STATE_DIRECTORY=f"{directory}/state")
         since = f"--since=@{int(time.time())}"
         osqueryd = shutil.which("osqueryd")
-        name = with_osqueryd(osqueryd, extension, directory) if osqueryd else with_stand_in(extension, directory)
+        name = with_osqueryd(osqueryd, extension, directory) if osqueryd else with_stand_in(sys.argv[2], extension, directory)
         subprocess.run(["journalctl", "--sync"], check=True)
         show("osqueryd's own log lines:", f"journalctl -q {since} OSQUERY_LOG_TYPE=status -o cat")
         show(f"The results of the query “{name}”:", f"journalctl -q {since} OSQUERY_QUERY_NAME={name} -o cat")
         fields = "OSQUERY_QUERY_NAME,OSQUERY_ACTION,OSQUERY_HOST_IDENTIFIER,PRIORITY"
         show("The newest of them, as fields:", f"journalctl -q {since} OSQUERY_QUERY_NAME={name} -n 1 -o verbose --output-fields={fields}")
-    wait_until(lambda: not os.path.exists(directory))
 
 
 main()

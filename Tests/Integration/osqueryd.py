@@ -244,13 +244,6 @@ def _client_of(connection):
     return Extension.Client(TBinaryProtocol.TBinaryProtocol(transport))
 
 
-def observed_requests():
-    """What a running osqueryd sent, a dictionary each."""
-    path = os.path.join(os.path.dirname(__file__), "../OsqueryTests/Fixtures/observed-requests.jsonl")
-    with open(path, encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
-
-
 def wait_until(condition, timeout=5.0, pause=0.005):
     """Waits for `condition` to hold, and answers for how long it took."""
     begin = time.monotonic()

@@ -6,7 +6,8 @@ import threading
 import time
 
 from conftest import text_of
-from osqueryd import connect_raw, decode_response, encode_call, observed_requests
+from observed import observed_requests
+from osqueryd import connect_raw, decode_response, encode_call
 
 PIPELINE = """journalctl OSQUERY_LOG_TYPE=status -o export -f |awk -F'MESSAGE=' '/MESSAGE/ {print $2}'"""
 

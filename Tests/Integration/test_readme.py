@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import pytest
-from osqueryd import observed_requests
+from observed import observed_requests
 
 README = os.path.join(os.path.dirname(__file__), "../../README.md")
 
