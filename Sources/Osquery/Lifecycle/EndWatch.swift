@@ -29,6 +29,7 @@ final class EndWatch: Sendable {
     private let signals: FileDescriptor
     private let request: FileDescriptor
     private let requestedReason = Lock<Reason?>(nil)
+    /// Wakes whoever waits when the parent ends. Before Linux 5.3 there is none: then that is noticed when the time is up.
     private let parentEnd: FileDescriptor?
 
     /// Blocks SIGTERM and SIGINT, to be called before there are other threads, and ignores SIGPIPE and SIGHUP: a closed
@@ -51,14 +52,14 @@ final class EndWatch: Sendable {
         request = try FileDescriptor(eventfd(0, flags), or: "make", "an eventfd")
         all = try FileDescriptor(epoll_create1(Int32(SOCK_CLOEXEC.rawValue)), or: "make", "an epoll")
         let parent = getppid()
-        if parent > 1 {
-            let descriptor = try FileDescriptor(pidfd_open(parent, 0), or: "watch process", "\(parent)")
-            try Self.add(descriptor.rawValue, to: all)
-            parentEnd = consume descriptor
-            self.parent = parent
+        self.parent = parent > 1 ? parent : nil
+        let descriptor = parent > 1 ? pidfd_open(parent, 0) : -1
+        if descriptor >= 0 {
+            let parentEnd = try FileDescriptor(descriptor, or: "watch process", "\(parent)")
+            try Self.add(parentEnd.rawValue, to: all)
+            self.parentEnd = consume parentEnd
         } else {
             parentEnd = nil
-            self.parent = nil
         }
         try Self.add(signals.rawValue, to: all)
         try Self.add(request.rawValue, to: all)
@@ -81,7 +82,7 @@ final class EndWatch: Sendable {
         _ = retryingOnInterrupt {
             Int(poll(&descriptors, nfds_t(descriptors.count), deadline.remaining.pollTimeout))
         }
-        if descriptors[0].revents != 0, let reason { return .ends(reason) }
+        if let reason { return .ends(reason) }
         return descriptors.dropFirst().contains { $0.revents != 0 } ? .readable : .timedOut
     }
 
@@ -93,15 +94,9 @@ final class EndWatch: Sendable {
             sigpending(&pending)
             for number in [SIGTERM, SIGINT] where sigismember(&pending, number) == 1 { return .signal(number) }
         }
-        switch parentEnd {
-        case .some(let descriptor): return Self.isReadable(descriptor.rawValue) ? .parentEnded : nil
-        case .none: return nil
-        }
-    }
-
-    private static func isReadable(_ descriptor: Int32) -> Bool {
-        var descriptor = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return poll(&descriptor, 1, 0) > 0
+        // Whoever loses its parent gets another.
+        if let parent, getppid() != parent { return .parentEnded }
+        return nil
     }
 
     private static func add(_ descriptor: Int32, to all: borrowing FileDescriptor) throws(SystemError) {
