@@ -2,6 +2,7 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
+#include <elf.h>
 #include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -18,6 +19,15 @@ extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int 
 
 /* memmem(3) */
 extern void *memmem(const void *haystack, size_t length, const void *needle, size_t needle_length);
+
+/* dl_iterate_phdr(3), on machines of 64 bits */
+struct dl_phdr_info {
+    Elf64_Addr dlpi_addr;
+    const char *dlpi_name;
+    const Elf64_Phdr *dlpi_phdr;
+    Elf64_Half dlpi_phnum;
+};
+extern int dl_iterate_phdr(int (*callback)(struct dl_phdr_info *info, size_t size, void *data), void *data);
 
 /* fcntl(2) */
 #define F_SETLEASE 1024

@@ -11,6 +11,11 @@ struct Serve: ParsableCommand {
     @OptionGroup var options: ExtensionOptions
 
     func run() throws {
+        try Self.serve(options)
+    }
+
+    /// Returns when the extension has ended as it should.
+    static func serve(_ options: ExtensionOptions) throws(ExitCode) {
         Memory.configure()
         let logger = Words.logger(isVerbose: options.verbose)
         let journal = JournalWriter(JournalSettings(logger), report: { logger.report($0) })
@@ -30,6 +35,7 @@ struct Serve: ParsableCommand {
             activity: activity)
         do {
             try? rateLimit?.start()
+            Memory.giveBackStart()
             defer {
                 journal.stop()
                 rateLimit?.stop()
