@@ -1,4 +1,5 @@
 import ArgumentParser
+import Osquery
 
 /// The command. What osqueryd starts it with names no subcommand: that is ``Serve``.
 @main
@@ -15,4 +16,15 @@ struct TutorialExtension: ParsableCommand {
         version: Version.text,
         subcommands: [Serve.self, Ask.self],
         defaultSubcommand: Serve.self)
+
+    static func main() {
+        guard let options = ExtensionOptions(spelledAsByOsqueryd: CommandLine.arguments.dropFirst()) else {
+            return main(nil)
+        }
+        do {
+            try Serve.serve(options)
+        } catch {
+            exit(withError: error)
+        }
+    }
 }

@@ -32,7 +32,8 @@ public struct Extension: Sendable {
 
     /// ``run(_:)`` with the flags that osqueryd gave this process. Where they are wrong it says so, and ends the process.
     public func run() throws(ExtensionError) {
-        try run(ExtensionOptions.parseOrExit())
+        let asByOsqueryd = ExtensionOptions(spelledAsByOsqueryd: CommandLine.arguments.dropFirst())
+        try run(asByOsqueryd ?? ExtensionOptions.parseOrExit())
     }
 
     /// Registers the plugins with osqueryd and answers its calls. Call it from `main`: it blocks the calling thread, and takes
