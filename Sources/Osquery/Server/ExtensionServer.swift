@@ -22,6 +22,7 @@ package final class ExtensionServer: Sendable {
     private let table = ConnectionTable()
     private let ticks = Semaphore()
     private let gates = (0..<ConnectionTable.limit).map { _ in CallGate() }
+    private let spare = SpareBuffer()
     private let activity: ExtensionActivity
     private let saidForeignUser = Said()
     private let saidMalformed = Said()
@@ -110,10 +111,13 @@ extension ExtensionServer {
             ticks.wait()
             ticking: while true {
                 usleep(Self.tick)
+                spare.age()
                 switch table.tick() {
                 case .goOn: break
                 case .start(let worker): startAnother(worker)
-                case .rest: break ticking
+                case .rest:
+                    spare.drop()
+                    break ticking
                 }
                 table.forEachAbandoned { gates[$0].cancel() }
             }
@@ -122,7 +126,7 @@ extension ExtensionServer {
     }
 
     private func run(_ worker: ConnectionTable.Worker) {
-        var receiver = MessageReceiver()
+        var receiver = MessageReceiver(spare: spare)
         var writer = ThriftWriter()
         repeat {
             guard let connection = accept() else { return table.ended(worker) }

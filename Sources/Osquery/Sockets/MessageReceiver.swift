@@ -33,9 +33,18 @@ struct MessageReceiver: ~Copyable {
     /// A buffer that grew beyond this is given back after its message.
     private static let keptCapacity = 64 << 10
 
+    /// Room that a length may claim at once. More is made as more comes.
+    private static let trustedCapacity = 256 << 10
+
     private var buffer = ByteBuffer(capacity: usualCapacity)
+    private let spare: SpareBuffer?
     /// Bytes at the buffer's beginning that belong to the message handed out last.
     private var consumed = 0
+
+    /// - Parameter spare: Where the memory of large messages comes from and goes to.
+    init(spare: SpareBuffer? = nil) {
+        self.spare = spare
+    }
 
     /// Forgets what another connection left.
     mutating func reset() {
@@ -75,9 +84,7 @@ struct MessageReceiver: ~Copyable {
 
     /// Reads what is there. Room grows with what has come, not with what a length claims will come.
     private mutating func fill(from connection: Int32, needed: Int) throws(ReceiveError) {
-        if needed > buffer.capacity || buffer.count == buffer.capacity {
-            buffer.reserve(min(max(needed, buffer.count + 1), 4 * buffer.capacity))
-        }
+        if needed > buffer.capacity || buffer.count == buffer.capacity { grow(needed) }
         var result = 0
         buffer.append { room in
             result = retryingOnInterrupt { recv(connection, room.baseAddress, room.count, 0) }
@@ -87,14 +94,25 @@ struct MessageReceiver: ~Copyable {
         if result < 0 { throw errno == ECONNRESET ? .closed : .failed(SystemError("receive from", "a connection")) }
     }
 
+    private mutating func grow(_ needed: Int) {
+        let wanted = max(needed, buffer.count + 1)
+        if wanted > Self.keptCapacity, let larger = spare?.take(wanted) {
+            larger.append(buffer[0..<buffer.count])
+            buffer = larger
+        } else {
+            buffer.reserve(min(wanted, max(4 * buffer.capacity, Self.trustedCapacity)))
+        }
+    }
+
     /// Makes the buffer ready for the next message; what of that came already is kept.
     private mutating func recycle() {
         if buffer.capacity <= Self.keptCapacity && isKnownUniquelyReferenced(&buffer) {
             buffer.removeFirst(consumed)
         } else {
-            let rest = buffer[consumed..<buffer.count]
-            buffer = ByteBuffer(capacity: max(Self.usualCapacity, rest.count))
-            buffer.append(rest)
+            let used = buffer
+            buffer = ByteBuffer(capacity: max(Self.usualCapacity, used.count - consumed))
+            buffer.append(used[consumed..<used.count])
+            spare?.keep(consume used)
         }
         consumed = 0
     }
