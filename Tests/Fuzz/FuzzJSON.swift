@@ -16,6 +16,9 @@ func fuzzJSON(_ input: UnsafeRawBufferPointer) {
             precondition(length <= part.range.count)
         }
     }
+    JSONText(text).forEachMember(behind: "snapshot") { bytes, name, value in
+        precondition(name.range.upperBound <= value.range.lowerBound && value.range.upperBound <= bytes.byteCount)
+    }
     for line in StatusLine.lines(of: LogText(text)) {
         precondition(line.text.count <= text.count)
         _ = (line.messageText, line.severity, line.sourceLine)

@@ -19,6 +19,33 @@ package struct JSONText: Sendable {
         }
     }
 
+    /// The same for a text whose first member, called `name`, is an array of any length that shall not be walked over: for its
+    /// members behind that one, if they are found from the text's end.
+    ///
+    /// It is meant for what osqueryd makes of a snapshot: all rows first, and behind them members of which none is an array
+    /// (osquery: core/sql/query_data.cpp, serializeQueryLogItem).
+    ///
+    /// - Returns: Whether the text is of that kind; where it is not, `body` was not called.
+    @discardableResult
+    package func forEachMember(
+        behind name: StaticString, _ body: (RawSpan, _ name: JSONValue, _ value: JSONValue) -> Void
+    ) -> Bool {
+        bytes.withBytes { bytes in
+            guard bytes.begins(with: name), let start = JSONTailScanner.endOfArray(in: bytes) else { return false }
+            // Once to see whether it is sound. `]}` alone may also be the end of a text that breaks off within a string.
+            for isWanted in [false, true] {
+                var scanner = JSONScanner(at: start)
+                guard scanner.peek(in: bytes) == UInt8(ascii: ",") else { return false }
+                while scanner.take(UInt8(ascii: ","), in: bytes) {
+                    guard let member = Self.takeMember(in: bytes, &scanner) else { return false }
+                    if isWanted { body(bytes, member.name, member.value) }
+                }
+                guard scanner.take(UInt8(ascii: "}"), in: bytes), scanner.isAtEnd(of: bytes) else { return false }
+            }
+            return true
+        }
+    }
+
     /// The same for the members of an object within this text.
     package static func forEachMember(
         of object: JSONValue, in bytes: RawSpan, _ body: (RawSpan, _ name: JSONValue, _ value: JSONValue) -> Void
@@ -46,20 +73,27 @@ package struct JSONText: Sendable {
         }
     }
 
-    private static func forEachMember(
+    static func forEachMember(
         in bytes: RawSpan, _ scanner: inout JSONScanner, _ body: (RawSpan, JSONValue, JSONValue) -> Void
     ) -> Bool {
         forEachElement(in: bytes, &scanner, open: "{", close: "}") { scanner in
-            guard let name = scanner.takeValue(in: bytes), name.kind == .string,
-                scanner.take(UInt8(ascii: ":"), in: bytes), let value = scanner.takeValue(in: bytes)
-            else { return false }
-            body(bytes, name, value)
+            guard let member = takeMember(in: bytes, &scanner) else { return false }
+            body(bytes, member.name, member.value)
             return true
         }
     }
 
+    private static func takeMember(
+        in bytes: RawSpan, _ scanner: inout JSONScanner
+    ) -> (name: JSONValue, value: JSONValue)? {
+        guard let name = scanner.takeValue(in: bytes), name.kind == .string,
+            scanner.take(UInt8(ascii: ":"), in: bytes), let value = scanner.takeValue(in: bytes)
+        else { return nil }
+        return (name, value)
+    }
+
     /// Calls `takeElement` for each element between `open` and `close`; true when the container ended as it should.
-    private static func forEachElement(
+    static func forEachElement(
         in bytes: RawSpan, _ scanner: inout JSONScanner, open: Unicode.Scalar, close: Unicode.Scalar,
         _ takeElement: (inout JSONScanner) -> Bool
     ) -> Bool {
@@ -69,5 +103,18 @@ package struct JSONText: Sendable {
             guard takeElement(&scanner) else { return false }
         } while scanner.take(UInt8(ascii: ","), in: bytes)
         return scanner.take(UInt8(ascii: close), in: bytes)
+    }
+}
+
+extension RawSpan {
+    /// Whether these bytes are `{"name":[` and more, as osqueryd writes them, without white space.
+    fileprivate func begins(with name: StaticString) -> Bool {
+        let length = name.utf8CodeUnitCount
+        guard byteCount > length + 5 else { return false }
+        let marks: [(offset: Int, byte: Unicode.Scalar)] = [
+            (0, "{"), (1, "\""), (length + 2, "\""), (length + 3, ":"), (length + 4, "["),
+        ]
+        return marks.allSatisfy { byte(at: $0.offset) == UInt8(ascii: $0.byte) }
+            && JSONValue(kind: .string, range: 2..<2 + length).isSpelled(name, in: self)
     }
 }

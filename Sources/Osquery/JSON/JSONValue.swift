@@ -33,9 +33,7 @@ package struct JSONValue: Sendable, Equatable {
 
     /// Whether the value's bytes, escapes and all, contain those of `text`.
     package func contains(_ text: StaticString, in bytes: RawSpan) -> Bool {
-        bytes.extracting(range).withUnsafeBytes { value in
-            !value.isEmpty && memmem(value.baseAddress!, value.count, text.utf8Start, text.utf8CodeUnitCount) != nil
-        }
+        bytes.extracting(range).contains(text)
     }
 
     /// The value as text: a string's without escapes, any other value's as it is.
@@ -110,5 +108,14 @@ package struct JSONValue: Sendable, Equatable {
             unit = unit << 4 | UInt16(digit)
         }
         return unit
+    }
+}
+
+extension RawSpan {
+    /// Whether the bytes of `text` are among these.
+    package func contains(_ text: StaticString) -> Bool {
+        withUnsafeBytes { bytes in
+            !bytes.isEmpty && memmem(bytes.baseAddress!, bytes.count, text.utf8Start, text.utf8CodeUnitCount) != nil
+        }
     }
 }
