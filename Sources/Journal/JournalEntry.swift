@@ -1,19 +1,44 @@
+import Glibc
+
 /// The fields of a journal entry but for `MESSAGE`, ready to be sent.
 ///
 /// Names are upper case letters, digits and `_`, begin with a letter and have at most 64 bytes: journald drops others
 /// silently (systemd: src/libsystemd/sd-journal/journal-file.c, journal_field_valid). Values are bytes of any kind.
-package struct JournalEntry {
+package struct JournalEntry: ~Copyable {
     /// The longest name that journald takes.
     package static let longestName = 64
 
-    /// Each field as its length, in the machine's byte order, and `NAME=value`.
-    private var bytes: [UInt8] = []
-    private(set) var fieldCount = 0
-    /// Where the length of the field being written stands.
+    /// What holds the fields of most entries.
+    private static let usualCapacity = 1024
+    private static let usualFields = 24
+
+    /// `NAME=value` and a newline each, which is how journald wants them where no value has a newline itself
+    /// (systemd.io/JOURNAL_NATIVE_PROTOCOL). An array would look at each small piece whether it is its memory's only owner and
+    /// whether there is room, which was a tenth of all instructions of a line.
+    private var memory: UnsafeMutableRawPointer
+    private var capacity: Int
+    private var count = 0
+    /// Where each field's newline stands.
+    private var ends: [Int] = []
+    /// Where the field being written begins.
     private var openField: Int?
+    private var hasNewlines = false
 
     package init() {
-        bytes.reserveCapacity(512)
+        capacity = Self.usualCapacity
+        memory = Self.allocate(capacity)
+        ends.reserveCapacity(Self.usualFields)
+    }
+
+    deinit {
+        free(memory)
+    }
+
+    /// Calls `body` with all fields, where their newlines stand, and whether there are no newlines but those.
+    func withBytes<R>(_ body: (UnsafeRawBufferPointer, UnsafeBufferPointer<Int>, Bool) -> R) -> R {
+        ends.withUnsafeBufferPointer { ends in
+            body(UnsafeRawBufferPointer(start: memory, count: count), ends, !hasNewlines)
+        }
     }
 
     /// Adds a field whose text is `NAME=value`.
@@ -27,13 +52,21 @@ package struct JournalEntry {
     package mutating func add(_ name: StaticString, _ write: (inout JournalEntry) -> Void) {
         begin()
         append(name)
-        bytes.append(UInt8(ascii: "="))
+        put(UInt8(ascii: "="))
         write(&self)
         end()
     }
 
+    package mutating func add(_ name: StaticString, _ value: RawSpan) {
+        begin()
+        append(name)
+        put(UInt8(ascii: "="))
+        append(value)
+        end()
+    }
+
     package mutating func add(_ name: StaticString, _ value: String) {
-        add(name) { $0.append(value.utf8) }
+        add(name, value.utf8Span.span.bytes)
     }
 
     /// Adds a field named `prefix` and then `rest`, made upper case and with `_` for what a name cannot hold, cut to what
@@ -42,51 +75,60 @@ package struct JournalEntry {
         begin()
         append(prefix)
         for offset in 0..<min(rest.byteCount, Self.longestName - prefix.utf8CodeUnitCount) {
-            bytes.append(Self.nameByte(rest.unsafeLoad(fromByteOffset: offset, as: UInt8.self)))
+            put(Self.nameByte(rest.unsafeLoad(fromByteOffset: offset, as: UInt8.self)))
         }
-        bytes.append(UInt8(ascii: "="))
+        put(UInt8(ascii: "="))
         write(&self)
         end()
     }
 
     /// Appends to the value of the field being written.
-    package mutating func append(_ value: some Sequence<UInt8>) {
-        bytes.append(contentsOf: value)
-    }
-
     package mutating func append(_ value: RawSpan) {
-        value.withUnsafeBytes { bytes.append(contentsOf: $0) }
+        value.withUnsafeBytes { if !$0.isEmpty { append($0.baseAddress!, $0.count) } }
     }
 
-    /// Calls `body` with each field's `NAME=value`, in order.
-    package func forEachField(_ body: (RawSpan) -> Void) {
-        bytes.withUnsafeBytes { all in
-            var offset = 0
-            while offset < all.count {
-                let length = Int(all.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-                offset += MemoryLayout<UInt32>.size
-                body(UnsafeRawBufferPointer(rebasing: all[offset..<offset + length]).bytes)
-                offset += length
-            }
-        }
+    package mutating func append(_ value: String) {
+        append(value.utf8Span.span.bytes)
     }
 
     private mutating func begin() {
         precondition(openField == nil)
-        openField = bytes.count
-        bytes.append(contentsOf: [0, 0, 0, 0])
+        openField = count
     }
 
     private mutating func append(_ text: StaticString) {
-        bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        append(text.utf8Start, text.utf8CodeUnitCount)
+    }
+
+    private mutating func append(_ bytes: UnsafeRawPointer, _ length: Int) {
+        makeRoom(length)
+        memcpy(memory + count, bytes, length)
+        count += length
+    }
+
+    private mutating func put(_ byte: UInt8) {
+        makeRoom(1)
+        memory.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
+        count += 1
     }
 
     private mutating func end() {
-        guard let field = openField else { return }
-        let length = UInt32(bytes.count - field - MemoryLayout<UInt32>.size)
-        bytes.withUnsafeMutableBytes { $0.storeBytes(of: length, toByteOffset: field, as: UInt32.self) }
+        guard let start = openField else { return }
+        if memchr(memory + start, 0x0A, count - start) != nil { hasNewlines = true }
+        ends.append(count)
+        put(0x0A)
         openField = nil
-        fieldCount += 1
+    }
+
+    private mutating func makeRoom(_ length: Int) {
+        guard count + length > capacity else { return }
+        capacity = max(2 * capacity, count + length)
+        memory = Self.allocate(capacity, for: memory)
+    }
+
+    private static func allocate(_ size: Int, for old: UnsafeMutableRawPointer? = nil) -> UnsafeMutableRawPointer {
+        guard let memory = realloc(old, size) else { fatalError("There is no memory for \(size) bytes.") }
+        return memory
     }
 
     private static func nameByte(_ byte: UInt8) -> UInt8 {

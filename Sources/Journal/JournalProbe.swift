@@ -58,6 +58,25 @@ struct JournalProbe: ~Copyable {
         return descriptors.1.revents != 0 && milliseconds > 0 ? room(waiting: milliseconds, wake: wake) : .none
     }
 
+    /// Sends an entry, whole or not at all, without ever waiting; whether it was sent. Where it was not, ``room(waiting:wake:)`` tells
+    /// why.
+    ///
+    /// What libsystemd's own call does not do: it waits without a bound, and takes a socket that is gone for a journal that is off.
+    /// And one system call instead of two, 0.7 µs of the 6.8 that a status line costs.
+    ///
+    /// - Parameter datagram: An entry in journald's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL).
+    mutating func send(_ datagram: UnsafeBufferPointer<iovec>) -> Bool {
+        if changes < 0 { watchDirectory() }
+        if socket < 0 && !connect() { return false }
+        var message = msghdr()
+        message.msg_iov = UnsafeMutablePointer(mutating: datagram.baseAddress)
+        message.msg_iovlen = datagram.count
+        if retryingOnInterrupt({ sendmsg(socket, &message, Int32(MSG_NOSIGNAL)) }) >= 0 { return true }
+        // Nobody is there any more.
+        if errno != EAGAIN { disconnect() }
+        return false
+    }
+
     /// Whether the socket went or came since the last look.
     mutating func hasChanged() -> Bool {
         var descriptor = pollfd(fd: changes, events: Int16(POLLIN), revents: 0)

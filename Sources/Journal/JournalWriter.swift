@@ -16,6 +16,12 @@ package final class JournalWriter: Sendable {
         var isHolding = false
         /// The drain and the spool know the rest.
         var statistics = JournalStatistics()
+
+        /// An entry was sent.
+        mutating func count(_ entry: OutgoingEntry) {
+            statistics.sent += 1
+            statistics.sentBytes += UInt64(entry.size)
+        }
     }
 
     private let settings: JournalSettings
@@ -93,11 +99,11 @@ package final class JournalWriter: Sendable {
     ///   - entry: All of its fields but the message.
     ///   - message: The field `MESSAGE=…`, name included, which is sent from where it is.
     /// - Returns: Where it is. Nothing may be told of its success before ``makeSafe(_:)`` has returned.
-    package func write(_ entry: JournalEntry, message: UnsafeRawBufferPointer) throws(SystemError) -> Place {
-        let result = entry.withFields(message: message) { fields in
+    package func write(_ entry: borrowing JournalEntry, message: UnsafeRawBufferPointer) throws(SystemError) -> Place {
+        let result = entry.with(message: message) { entry in
             var body: [UInt8]?
             return Result { () throws(SystemError) in
-                try holding { () throws(SystemError) in try bring(fields, &body) }
+                try holding { () throws(SystemError) in try bring(entry, &body) }
             }
         }
         return try result.get()
@@ -134,15 +140,17 @@ package final class JournalWriter: Sendable {
     /// Sends the entry or appends it to the spool, in one step with the decision which, so that the order is kept.
     ///
     /// - Parameter body: The entry as it stands in the spool, made when it is needed.
-    private func bring(_ fields: UnsafeBufferPointer<iovec>, _ body: inout [UInt8]?) throws(SystemError) -> Place {
+    private func bring(_ entry: OutgoingEntry, _ body: inout [UInt8]?) throws(SystemError) -> Place {
         let result: Result<Place, SystemError> = state.withLock { state in
             var reason: Reason?
             if !state.isSpooling {
-                reason = send(fields, &state)
+                reason = send(entry, &state)
                 if reason == nil { return .success(.journal) }
             }
             do throws(SystemError) {
-                let encoded = body ?? SpoolEntry.body(fields, received: WallClock.microseconds, bootID: bootID)
+                let encoded =
+                    body
+                    ?? entry.withFields { SpoolEntry.body($0, received: WallClock.microseconds, bootID: bootID) }
                 body = encoded
                 let number = try spool.append(encoded)
                 state.statistics.spooled += 1
@@ -165,7 +173,11 @@ package final class JournalWriter: Sendable {
     }
 
     /// Sends the entry; nil when it is sent.
-    private func send(_ fields: UnsafeBufferPointer<iovec>, _ state: inout State) -> Reason? {
+    private func send(_ entry: OutgoingEntry, _ state: inout State) -> Reason? {
+        if entry.withDatagram({ state.probe.send($0) }) == true {
+            state.count(entry)
+            return nil
+        }
         var room = state.probe.room()
         if case .none = room {
             state.statistics.waited += 1
@@ -176,10 +188,13 @@ package final class JournalWriter: Sendable {
         case .away: return .away
         case .some: break
         }
+        if entry.withDatagram({ state.probe.send($0) }) == true {
+            state.count(entry)
+            return nil
+        }
         do {
-            try JournalSocket.send(fields)
-            state.statistics.sent += 1
-            for field in fields { state.statistics.sentBytes += UInt64(field.iov_len) }
+            try JournalSocket.send(entry)
+            state.count(entry)
             return nil
         } catch {
             state.probe.disconnect()

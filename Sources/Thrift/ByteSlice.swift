@@ -20,6 +20,9 @@ package struct ByteSlice: Sendable {
         self.init(text.utf8)
     }
 
+    /// No bytes.
+    package static let empty = ByteSlice([])
+
     package var count: Int { range.count }
     package var isEmpty: Bool { range.isEmpty }
 
@@ -65,23 +68,21 @@ package struct ByteSlice: Sendable {
     /// Where the buffer has room before the slice the prefix is put there for as long as `body` runs, and what stood there is
     /// put back: a message of many megabytes is not copied. **Nobody else may read the buffer meanwhile**, which holds for the
     /// one plugin call that a message is handed to.
-    package func withPrefix<R>(_ prefix: StaticString, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+    package func withPrefix(_ prefix: StaticString, _ body: (UnsafeRawBufferPointer) -> Void) {
         let length = prefix.utf8CodeUnitCount
         guard range.lowerBound >= length else {
-            return ByteBuffer(
-                [UInt8](unsafeUninitializedCapacity: length + count) { bytes, initialized in
-                    memcpy(bytes.baseAddress!, prefix.utf8Start, length)
-                    memcpy(bytes.baseAddress! + length, start, count)
-                    initialized = length + count
-                }
-            ).withBytes { bytes in bytes.withUnsafeBytes(body) }
+            return withUnsafeTemporaryAllocation(byteCount: length + count, alignment: 1) { field in
+                memcpy(field.baseAddress!, prefix.utf8Start, length)
+                memcpy(field.baseAddress! + length, start, count)
+                body(UnsafeRawBufferPointer(field))
+            }
         }
         let field = start - length
-        return withUnsafeTemporaryAllocation(byteCount: length, alignment: 1) { saved in
+        withUnsafeTemporaryAllocation(byteCount: length, alignment: 1) { saved in
             memcpy(saved.baseAddress!, field, length)
-            defer { memcpy(field, saved.baseAddress!, length) }
             memcpy(field, prefix.utf8Start, length)
-            return body(UnsafeRawBufferPointer(start: field, count: length + count))
+            body(UnsafeRawBufferPointer(start: field, count: length + count))
+            memcpy(field, saved.baseAddress!, length)
         }
     }
 }

@@ -19,6 +19,17 @@ package struct ThriftWriter {
         write(sequenceID)
     }
 
+    /// The header of the reply to `call`, whose header `header` is: that of a call with another kind, where it is a strict one.
+    package mutating func writeReplyHeader(to call: ByteSlice, _ header: MessageHeader) {
+        let isStrict = call.withBytes { $0.unsafeLoad(fromByteOffset: 0, as: UInt8.self) & 0x80 != 0 }
+        guard isStrict else {
+            return writeMessageHeader(.reply, name: call[header.name], sequenceID: header.sequenceID)
+        }
+        let start = bytes.count
+        append(call[0..<header.body])
+        bytes[start + 3] = MessageKind.reply.rawValue
+    }
+
     /// The head of a field; its value follows.
     package mutating func writeField(_ id: Int16, _ type: FieldType) {
         bytes.append(type.rawValue)
@@ -69,6 +80,11 @@ package struct ThriftWriter {
     package mutating func writeBytes(_ value: [UInt8]) {
         write(Int32(value.count))
         bytes.append(contentsOf: value)
+    }
+
+    /// Appends what another writer has written.
+    package mutating func append(_ written: [UInt8]) {
+        bytes.append(contentsOf: written)
     }
 
     /// Appends what another writer has written.

@@ -4,7 +4,7 @@ import SystemCalls
 import Thrift
 
 /// The logger plugin `journal`: each of osqueryd's logs becomes a journal entry whose `MESSAGE` is the text as it came.
-final class JournalLogger: LoggerPlugin {
+final class JournalLogger: SynchronousLoggerPlugin {
     let name = "journal"
     private let writer: JournalWriter
     /// Who logs: what `init` said, which is not said again when the extension was restarted.
@@ -19,7 +19,7 @@ final class JournalLogger: LoggerPlugin {
     }
 
     func logSnapshot(_ text: LogText) throws {
-        try log(text, "OSQUERY_LOG_TYPE=snapshot") { $0.addResultFields(of: text) }
+        try log(text, "OSQUERY_LOG_TYPE=snapshot") { $0.addSnapshotFields(of: text) }
     }
 
     func logStatus(_ lines: [StatusLine]) throws {
@@ -59,9 +59,10 @@ final class JournalLogger: LoggerPlugin {
         entry.add("SYSLOG_IDENTIFIER", identifier.withLock { $0 })
         entry.add(type)
         addFields(&entry)
+        var result = Result<JournalWriter.Place, SystemError>.success(.journal)
         // Where the text stands in the message it is the logger's alone while the logger is called.
-        let result = text.bytes.withPrefix("MESSAGE=") { field in
-            Result { () throws(SystemError) in try writer.write(entry, message: field) }
+        text.bytes.withPrefix("MESSAGE=") { field in
+            result = Result { () throws(SystemError) in try writer.write(entry, message: field) }
         }
         return try result.get()
     }

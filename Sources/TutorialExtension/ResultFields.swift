@@ -7,18 +7,26 @@ extension JournalEntry {
     ///
     /// Text that is no JSON object makes no fields, one that breaks off those of its first members.
     mutating func addResultFields(of text: LogText) {
-        JSONText(text.bytes).forEachMember { bytes, name, value in
-            switch ResultMember(name, in: bytes) {
-            case .field(let field):
-                add(field, value, in: bytes)
-            case .decorations where value.kind == .object:
-                JSONText.forEachMember(of: value, in: bytes) { addDecoration($1, $2, in: $0) }
-            case .other where value.kind == .string || value.kind == .scalar:
-                // --decorations_top_level
-                addDecoration(name, value, in: bytes)
-            case .decorations, .other, .ignored:
-                break
-            }
+        JSONText(text.bytes).forEachMember { addResultMember($1, $2, in: $0) }
+    }
+
+    /// The same for a snapshot, whose rows are mostly not even walked over.
+    mutating func addSnapshotFields(of text: LogText) {
+        let json = JSONText(text.bytes)
+        if !json.forEachMember(behind: "snapshot", { addResultMember($1, $2, in: $0) }) { addResultFields(of: text) }
+    }
+
+    private mutating func addResultMember(_ name: JSONValue, _ value: JSONValue, in bytes: RawSpan) {
+        switch ResultMember(name, in: bytes) {
+        case .field(let field):
+            add(field, value, in: bytes)
+        case .decorations where value.kind == .object:
+            JSONText.forEachMember(of: value, in: bytes) { addDecoration($1, $2, in: $0) }
+        case .other where value.kind == .string || value.kind == .scalar:
+            // --decorations_top_level
+            addDecoration(name, value, in: bytes)
+        case .decorations, .other, .ignored:
+            break
         }
     }
 
@@ -29,6 +37,7 @@ extension JournalEntry {
     }
 
     mutating func add(_ field: StaticString, _ value: JSONValue, in bytes: RawSpan) {
+        guard value.hasEscapes else { return add(field, bytes.extracting(value.range)) }
         add(field) { entry in
             value.forEachPiece(in: bytes) { entry.append($0) }
         }
@@ -45,27 +54,28 @@ private enum ResultMember {
     case other
 
     init(_ name: JSONValue, in bytes: RawSpan) {
-        for (member, field) in Self.fields where name.isSpelled(member, in: bytes) {
-            self = .field(field)
-            return
-        }
-        if name.isSpelled("decorations", in: bytes) {
-            self = .decorations
-        } else if Self.withoutField.contains(where: { name.isSpelled($0, in: bytes) }) {
-            self = .ignored
-        } else {
-            self = .other
-        }
+        // By its length, which leaves three names at most.
+        self =
+            Self.known[min(name.range.count, Self.known.count - 1)].first { name.isSpelled($0.name, in: bytes) }?.member
+            ?? .other
     }
 
-    private static let fields: [(StaticString, StaticString)] = [
-        ("name", "OSQUERY_QUERY_NAME"),
-        ("action", "OSQUERY_ACTION"),
-        ("epoch", "OSQUERY_EPOCH"),
-        ("counter", "OSQUERY_COUNTER"),
-        ("hostIdentifier", "OSQUERY_HOST_IDENTIFIER"),
-        ("calendarTime", "OSQUERY_CALENDAR_TIME"),
-        ("unixTime", "OSQUERY_UNIX_TIME"),
-    ]
-    private static let withoutField: [StaticString] = ["columns", "snapshot", "diffResults", "numerics"]
+    private static let known: [[(name: StaticString, member: ResultMember)]] = {
+        let members: [(name: StaticString, member: ResultMember)] = [
+            ("name", .field("OSQUERY_QUERY_NAME")),
+            ("action", .field("OSQUERY_ACTION")),
+            ("epoch", .field("OSQUERY_EPOCH")),
+            ("counter", .field("OSQUERY_COUNTER")),
+            ("hostIdentifier", .field("OSQUERY_HOST_IDENTIFIER")),
+            ("calendarTime", .field("OSQUERY_CALENDAR_TIME")),
+            ("unixTime", .field("OSQUERY_UNIX_TIME")),
+            ("decorations", .decorations),
+            ("columns", .ignored),
+            ("snapshot", .ignored),
+            ("diffResults", .ignored),
+            ("numerics", .ignored),
+        ]
+        let longest = members.map(\.name.utf8CodeUnitCount).max() ?? 0
+        return (0...longest + 1).map { length in members.filter { $0.name.utf8CodeUnitCount == length } }
+    }()
 }

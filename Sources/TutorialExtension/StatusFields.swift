@@ -9,22 +9,17 @@ extension JournalEntry {
     /// that says MESSAGE for the line itself. Such a field is left out; what it says stands in the line.
     mutating func addStatusFields(of line: StatusLine) {
         line.text.withBytes { bytes in
-            for (field, value) in line.fields {
-                guard let value, !value.contains("MESSAGE", in: bytes) else { continue }
-                add(field, value, in: bytes)
-            }
+            let isSuspect = bytes.contains("MESSAGE")
+            add("CODE_FILE", line.file, isSuspect, in: bytes)
+            add("CODE_LINE", line.line, isSuspect, in: bytes)
+            add("OSQUERY_HOST_IDENTIFIER", line.hostIdentifier, isSuspect, in: bytes)
+            add("OSQUERY_CALENDAR_TIME", line.calendarTime, isSuspect, in: bytes)
+            add("OSQUERY_UNIX_TIME", line.unixTime, isSuspect, in: bytes)
         }
     }
-}
 
-extension StatusLine {
-    fileprivate var fields: [(StaticString, JSONValue?)] {
-        [
-            ("CODE_FILE", file),
-            ("CODE_LINE", line),
-            ("OSQUERY_HOST_IDENTIFIER", hostIdentifier),
-            ("OSQUERY_CALENDAR_TIME", calendarTime),
-            ("OSQUERY_UNIX_TIME", unixTime),
-        ]
+    private mutating func add(_ field: StaticString, _ value: JSONValue?, _ isSuspect: Bool, in bytes: RawSpan) {
+        guard let value, !isSuspect || !value.contains("MESSAGE", in: bytes) else { return }
+        add(field, value, in: bytes)
     }
 }

@@ -3,12 +3,37 @@ import Testing
 @testable import Journal
 
 @Suite struct JournalEntryTests {
-    private func fields(_ entry: JournalEntry) -> [String] {
-        var fields: [String] = []
-        entry.forEachField { field in
-            field.withUnsafeBytes { fields.append(String(decoding: $0, as: UTF8.self)) }
+    /// The fields as libsystemd gets them, without the message.
+    private func fields(_ entry: borrowing JournalEntry) -> [String] {
+        Array("MESSAGE=".utf8).withUnsafeBytes { message in
+            entry.with(message: message) { outgoing in
+                outgoing.withFields { fields in fields.dropFirst().map { String(decoding: $0.bytes, as: UTF8.self) } }
+            }
         }
-        return fields
+    }
+
+    /// The datagram that an entry is sent as; nil where it is not.
+    private func datagram(_ entry: borrowing JournalEntry, message: String) -> String? {
+        Array(message.utf8).withUnsafeBytes { message in
+            entry.with(message: message) { outgoing in
+                outgoing.withDatagram { parts in parts.map { String(decoding: $0.bytes, as: UTF8.self) }.joined() }
+            }
+        }
+    }
+
+    @Test("an entry is one datagram, unless it is large or a value has a newline")
+    func datagrams() {
+        var entry = JournalEntry()
+        entry.add("PRIORITY=6")
+        entry.add("EMPTY", "")
+        let (plain, broken) = (datagram(entry, message: "MESSAGE=text"), datagram(entry, message: "MESSAGE=a\nb"))
+        #expect(plain == "MESSAGE=text\nPRIORITY=6\nEMPTY=\n")
+        #expect(broken == nil)
+        let large = datagram(entry, message: "MESSAGE=" + String(repeating: "x", count: 64 << 10))
+        #expect(large == nil)
+        entry.add("LINES", "a\nb")
+        let lines = datagram(entry, message: "MESSAGE=text")
+        #expect(lines == nil)
     }
 
     @Test("fields come back as they were added, in order")
@@ -17,9 +42,18 @@ import Testing
         entry.add("PRIORITY=6")
         entry.add("SYSLOG_IDENTIFIER", "osqueryd")
         entry.add("EMPTY") { _ in }
-        entry.add("LINES") { $0.append("a\nb".utf8) }
-        #expect(fields(entry) == ["PRIORITY=6", "SYSLOG_IDENTIFIER=osqueryd", "EMPTY=", "LINES=a\nb"])
-        #expect(entry.fieldCount == 4)
+        entry.add("LINES") { $0.append("a\nb") }
+        let found = fields(entry)
+        #expect(found == ["PRIORITY=6", "SYSLOG_IDENTIFIER=osqueryd", "EMPTY=", "LINES=a\nb"])
+    }
+
+    @Test("an entry has room for fields of any size")
+    func growth() {
+        var entry = JournalEntry()
+        let sizes = [0, 1, 900, 1200, 70_000, 3]
+        for size in sizes { entry.add("TEXT", String(repeating: "x", count: size)) }
+        let found = fields(entry)
+        #expect(found == sizes.map { "TEXT=" + String(repeating: "x", count: $0) })
     }
 
     @Test(
@@ -31,7 +65,8 @@ import Testing
     func names(name: String, expected: String) {
         var entry = JournalEntry()
         let name = Array(name.utf8)
-        entry.add("P_", named: name.span.bytes) { $0.append("v".utf8) }
-        #expect(fields(entry) == [expected + "=v"])
+        entry.add("P_", named: name.span.bytes) { $0.append("v") }
+        let found = fields(entry)
+        #expect(found == [expected + "=v"])
     }
 }

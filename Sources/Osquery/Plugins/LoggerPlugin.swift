@@ -1,5 +1,3 @@
-import Thrift
-
 /// What a logger wants to be sent besides results (osquery: core/plugins/logger.h, LoggerFeatures).
 public struct LoggerFeatures: OptionSet, Sendable {
     /// The bits, or the number, that osquery has for it.
@@ -60,55 +58,21 @@ extension LoggerPlugin {
         try await logString(text)
     }
 
-    /// Tells the kinds of request apart as osquery's own SDK does, by the key that is there
-    /// (osquery: core/plugins/logger.cpp, LoggerPlugin::call).
+    /// Calls the function for the kind of log that the request is.
     public func call(_ request: PluginRequest) async throws -> ExtensionResponse {
-        if let text = request["string"] {
-            try await logString(text)
-        } else if let batch = request["string_batch"] {
-            for text in batch.batchElements() { try await logString(text) }
-        } else if let text = request["snapshot"] {
-            try await logSnapshot(text)
-        } else if let text = request["health"] {
-            try await logHealth(text)
-        } else if let processName = request["init"] {
+        switch LoggerRequest(request) {
+        case .string(let text): try await logString(text)
+        case .batch(let texts): for text in texts { try await logString(text) }
+        case .snapshot(let text): try await logSnapshot(text)
+        case .health(let text): try await logHealth(text)
+        case .initialize(let processName, let lines):
             try await logInit(processName)
-            // Older osqueryd sends what was said before the logger was there along with it.
-            if let log = request["log"], log.count > 0 { try await logStatus(StatusLine.lines(of: log)) }
-        } else if request["status"] != nil, let log = request["log"] {
-            try await logStatus(StatusLine.lines(of: log))
-        } else if let text = request["event"] {
-            try await logEvent(text)
-        } else if let action = request["action"] {
-            guard action.bytes == "features" else {
-                return .failure("The logger “\(name)” knows no action “\(action)”; it knows “features”.")
-            }
-            return ExtensionResponse(status: ExtensionStatus(code: features.rawValue))
-        } else {
-            return .failure(
-                "The logger “\(name)” knows no request with the keys \(request.keys); it knows string, string_batch, "
-                    + "snapshot, health, init, status with log, event and action.")
+            if let lines { try await logStatus(lines) }
+        case .status(let lines): try await logStatus(lines)
+        case .event(let text): try await logEvent(text)
+        case .features: return features.response
+        case .unknown(let problem): return .failure("The logger “\(name)” knows no \(problem)")
         }
         return ExtensionResponse()
-    }
-}
-
-extension LogText {
-    /// The texts of a `string_batch`: the strings of a JSON array. Text that is no such array is one text, whole.
-    func batchElements() -> [LogText] {
-        var scanner = JSONScanner()
-        guard withBytes({ scanner.peek(in: $0) }) == UInt8(ascii: "["), let elements = JSONText(bytes).elements() else {
-            return [self]
-        }
-        return elements.map { element in
-            guard element.hasEscapes else {
-                return element.kind == .string ? LogText(bytes[element.range]) : part(element)
-            }
-            let unescaped = ByteBuffer(capacity: element.range.count)
-            withBytes { text in
-                element.forEachPiece(in: text) { piece in piece.withUnsafeBytes { unescaped.append($0) } }
-            }
-            return LogText(unescaped[0..<unescaped.count])
-        }
     }
 }

@@ -25,7 +25,7 @@ public struct PluginRequest: Sendable {
 
     /// A request without entries.
     init() {
-        bytes = ByteSlice([])
+        bytes = .empty
         start = 0
         count = 0
     }
@@ -41,26 +41,25 @@ public struct PluginRequest: Sendable {
 
     /// The value of `key`, as it came.
     public subscript(key: StaticString) -> LogText? {
-        first { $0 == key }
+        var value: LogText?
+        forEachEntry { if value == nil, $0 == key { value = LogText($1) } }
+        return value
     }
 
     /// The keys there are, in the order in which they came.
     public var keys: [String] {
         var keys: [String] = []
-        _ = first {
-            keys.append($0.string)
-            return false
-        }
+        forEachEntry { key, _ in keys.append(key.string) }
         return keys
     }
 
-    private func first(where isWanted: (ByteSlice) -> Bool) -> LogText? {
+    /// Calls `body` with each key and its value, in the order in which they came.
+    func forEachEntry(_ body: (ByteSlice, ByteSlice) -> Void) {
         var reader = ThriftReader(bytes, at: start)
         for _ in 0..<count {
             // Both were read once when the request was made.
-            guard let key = try? reader.readBytes(), let value = try? reader.readBytes() else { return nil }
-            if isWanted(key) { return LogText(value) }
+            guard let key = try? reader.readBytes(), let value = try? reader.readBytes() else { return }
+            body(key, value)
         }
-        return nil
     }
 }

@@ -19,23 +19,34 @@ public struct StatusLine: Sendable {
 
     /// The line that `text` is; members that it lacks are nil.
     public init(_ text: LogText) {
-        var members = InlineArray<7, JSONValue?>(repeating: nil)
+        var members = Members()
+        JSONText(text.bytes).forEachMember { members.take($1, $2, in: $0) }
+        self.init(text, members)
+    }
+
+    private init(_ text: LogText, _ members: Members) {
+        self.text = text
+        severity = members.severity
+        file = members.values[Member.file.index]
+        line = members.values[Member.line.index]
+        message = members.values[Member.message.index]
+        hostIdentifier = members.values[Member.hostIdentifier.index]
+        calendarTime = members.values[Member.calendarTime.index]
+        unixTime = members.values[Member.unixTime.index]
+    }
+
+    /// The members seen so far, of their names the first letter, which is all there is.
+    private struct Members {
+        var values = InlineArray<7, JSONValue?>(repeating: nil)
         var severity: Severity?
-        JSONText(text.bytes).forEachMember { bytes, name, value in
+
+        mutating func take(_ name: JSONValue, _ value: JSONValue, in bytes: RawSpan) {
             guard name.range.count == 1, let member = Member(rawValue: bytes.byte(at: name.range.lowerBound)) else {
                 return
             }
-            members[member.index] = value
+            values[member.index] = value
             if member == .severity { severity = Severity(in: bytes, value) }
         }
-        self.text = text
-        self.severity = severity
-        file = members[Member.file.index]
-        line = members[Member.line.index]
-        message = members[Member.message.index]
-        hostIdentifier = members[Member.hostIdentifier.index]
-        calendarTime = members[Member.calendarTime.index]
-        unixTime = members[Member.unixTime.index]
     }
 
     /// What osqueryd has to say, without the JSON around it.
@@ -83,6 +94,7 @@ extension StatusLine {
     ///
     /// Text that is neither is one line, whole.
     static func lines(of text: LogText) -> [StatusLine] {
+        if let lines = objects(of: text) { return lines }
         guard let elements = JSONText(text.bytes).elements() else { return [StatusLine(text)] }
         let isObject = text.withBytes { bytes in
             var scanner = JSONScanner()
@@ -90,6 +102,34 @@ extension StatusLine {
         }
         if isObject && elements.contains(where: { $0.kind != .object }) { return [StatusLine(text)] }
         return elements.map { StatusLine(text.part($0)) }
+    }
+
+    /// Bytes in a line, rather too few than too many.
+    private static let usualLength = 128
+
+    /// The lines of an array of objects, which it nearly always is, in one pass; nil where it is anything else.
+    private static func objects(of text: LogText) -> [StatusLine]? {
+        var lines: [StatusLine] = []
+        lines.reserveCapacity(text.count / usualLength + 1)
+        let isArray = text.withBytes { bytes in
+            var scanner = JSONScanner()
+            return JSONText.forEachElement(in: bytes, &scanner, open: "[", close: "]") { scanner in
+                guard scanner.peek(in: bytes) == UInt8(ascii: "{") else { return false }
+                // A line's values are counted from its own beginning.
+                let start = scanner.position
+                var lineScanner = JSONScanner()
+                var members = Members()
+                guard
+                    JSONText.forEachMember(
+                        in: bytes.extracting(start..<bytes.byteCount), &lineScanner,
+                        { members.take($1, $2, in: $0) })
+                else { return false }
+                scanner = JSONScanner(at: start + lineScanner.position)
+                lines.append(StatusLine(LogText(text.bytes[start..<scanner.position]), members))
+                return true
+            } && scanner.isAtEnd(of: bytes)
+        }
+        return isArray ? lines : nil
     }
 }
 

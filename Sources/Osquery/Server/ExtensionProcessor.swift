@@ -4,10 +4,43 @@ package import Thrift
 package struct ExtensionProcessor: MessageProcessor {
     package let uuid: Int64
     package let plugins: [any ExtensionPlugin]
+    private let registered: [Registered]
+    /// The result structs that nearly every answer consists of, ready to be sent.
+    private let pingResult: [UInt8]
+    private let successResult: [UInt8]
+
+    /// A plugin and what finds it. What it is at run time is asked once, not at each call.
+    private struct Registered {
+        let registry: String
+        let name: String
+        let plugin: any ExtensionPlugin
+        let synchronous: (any SynchronousPlugin)?
+    }
 
     package init(uuid: Int64, plugins: [any ExtensionPlugin]) {
         self.uuid = uuid
         self.plugins = plugins
+        registered = plugins.map { plugin in
+            Registered(
+                registry: type(of: plugin).registry.rawValue, name: plugin.name, plugin: plugin,
+                synchronous: plugin as? any SynchronousPlugin)
+        }
+        let status = ExtensionStatus(uuid: uuid)
+        pingResult = Self.result(status.write)
+        successResult = Self.result(ExtensionResponse(status: status).write)
+    }
+
+    private static func result(_ write: (inout ThriftWriter) -> Void) -> [UInt8] {
+        var writer = ThriftWriter()
+        writeResult(&writer, write)
+        return writer.bytes
+    }
+
+    /// Writes a result struct whose field 0 is the struct that `write` writes.
+    private static func writeResult(_ writer: inout ThriftWriter, _ write: (inout ThriftWriter) -> Void) {
+        writer.writeField(0, .structure)
+        write(&writer)
+        writer.writeStop()
     }
 
     /// Writes the answer to `message`; nothing is written where Thrift wants none.
@@ -23,20 +56,19 @@ package struct ExtensionProcessor: MessageProcessor {
         if message.name == "call" {
             do {
                 let response = try callPlugin(message, gate)
-                writeReply(message, &writer) { writer in
-                    writer.writeField(0, .structure)
-                    response.write(to: &writer)
+                writer.writeReplyHeader(to: message.bytes, message.header)
+                if response.isPlainSuccess {
+                    writer.append(successResult)
+                } else {
+                    Self.writeResult(&writer, response.write)
                 }
             } catch {
                 writeException(.protocolError, "\(error)", message.header, message.name, &writer)
                 return .close
             }
         } else if message.name == "ping" {
-            let status = ExtensionStatus(uuid: uuid)
-            writeReply(message, &writer) { writer in
-                writer.writeField(0, .structure)
-                status.write(to: &writer)
-            }
+            writer.writeReplyHeader(to: message.bytes, message.header)
+            writer.append(pingResult)
         } else if message.name == "shutdown" {
             writeReply(message, &writer, result: nil)
             outcome = .shutdown
@@ -49,7 +81,7 @@ package struct ExtensionProcessor: MessageProcessor {
     }
 
     private func callPlugin(_ message: Message, _ gate: CallGate) throws(ThriftError) -> ExtensionResponse {
-        var registry = ByteSlice([])
+        var registry = ByteSlice.empty
         var item = registry
         var request = PluginRequest()
         var reader = message.body
@@ -62,13 +94,23 @@ package struct ExtensionProcessor: MessageProcessor {
             }
             return true
         }
-        var response = find(registry, item).map { gate.call($0, request) } ?? unknown(registry, item)
+        var response = answer(registry, item, request, gate)
         response.status.uuid = uuid
         return response
     }
 
-    private func find(_ registry: ByteSlice, _ item: ByteSlice) -> (any ExtensionPlugin)? {
-        plugins.first { registry == type(of: $0).registry.rawValue && item == $0.name }
+    private func answer(
+        _ registry: ByteSlice, _ item: ByteSlice, _ request: PluginRequest, _ gate: CallGate
+    ) -> ExtensionResponse {
+        guard let found = registered.first(where: { item == $0.name && registry == $0.registry }) else {
+            return unknown(registry, item)
+        }
+        guard let plugin = found.synchronous else { return gate.call(found.plugin, request) }
+        do {
+            return try plugin.answer(request)
+        } catch {
+            return .failure("\(error)")
+        }
     }
 
     private func unknown(_ registry: ByteSlice, _ item: ByteSlice) -> ExtensionResponse {

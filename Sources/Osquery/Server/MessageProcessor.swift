@@ -27,7 +27,7 @@ extension MessageProcessor {
     package func writeReply(
         _ message: Message, _ writer: inout ThriftWriter, result: ((inout ThriftWriter) -> Void)?
     ) {
-        writer.writeMessageHeader(.reply, name: message.name, sequenceID: message.header.sequenceID)
+        writer.writeReplyHeader(to: message.bytes, message.header)
         result?(&writer)
         writer.writeStop()
     }

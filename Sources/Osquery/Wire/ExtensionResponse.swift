@@ -35,6 +35,12 @@ public struct ExtensionResponse: Sendable, Equatable {
         set { list = .rows(newValue) }
     }
 
+    /// Whether this says success and nothing more, as nearly every answer of a logger does.
+    var isPlainSuccess: Bool {
+        guard case .rows(let rows) = list else { return false }
+        return rows.isEmpty && status.code == 0 && status.message == "OK"
+    }
+
     private enum RowList: Sendable {
         case rows([Row])
         case encoded(ByteSlice)
