@@ -77,10 +77,9 @@ def spooled_bytes(extension):
 
 
 def test_the_socket_is_away_for_10_s_under_50_lines_a_second(manager, start, journal, journald):
+    os.rename(journald.SOCKET, journald.SOCKET + ".away")
     extension = start()
     load = Load(manager, pause=0.02)
-    time.sleep(1)
-    os.rename(journald.SOCKET, journald.SOCKET + ".away")
     time.sleep(10)
     assert spooled_bytes(extension) > 0
     os.rename(journald.SOCKET + ".away", journald.SOCKET)
@@ -95,6 +94,21 @@ def test_the_socket_is_away_for_10_s_under_50_lines_a_second(manager, start, jou
     words = extension.words()
     assert words.count("kept on disk, and come") == 1
     assert words.count("kept on disk are in the journal") == 1
+
+
+def test_a_socket_that_loses_its_name_is_still_that_of_a_journald_that_lives(manager, start, journal, journald):
+    extension = start()
+    load = Load(manager, pause=0.005)
+    time.sleep(0.5)
+    os.rename(journald.SOCKET, journald.SOCKET + ".away")
+    try:
+        before = load.acknowledged[0]
+        wait_until(lambda: len(entries_of(journal, "line", 0)) > before + 50, 10, 0.2)
+        assert spooled_bytes(extension) == 0
+    finally:
+        os.rename(journald.SOCKET + ".away", journald.SOCKET)
+    load.stop()
+    all_there(journal, load)
 
 
 def test_journald_stands_still_for_20_s_under_4_callers(manager, start, journal, journald):
