@@ -113,3 +113,15 @@ if Context.environment["FUZZ"] != nil {
             swiftSettings: settings + [.enableExperimentalFeature("Extern"), .unsafeFlags(["-parse-as-library"])],
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
 }
+
+// `make bench` alone builds this, with -enable-testing.
+if Context.environment["BENCH"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/google/swift-benchmark", from: "0.1.2"))
+    package.targets.append(
+        .executableTarget(
+            name: "MicroBenchmarks",
+            dependencies: ["Journal", "Osquery", "Thrift", .product(name: "Benchmark", package: "swift-benchmark")],
+            path: "Tests/Benchmarks/Micro",
+            // The library declares its closures for Swift 5.
+            swiftSettings: settings + [.swiftLanguageMode(.v5)]))
+}
