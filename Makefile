@@ -9,6 +9,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 NAME := tutorial-extension
 EXTENSIONS := $(PREFIX)/lib/osquery/extensions
+DOC := $(PREFIX)/share/doc/$(NAME)
 VENV := .build/venv
 BUILD_PACKAGES := libsystemd-dev pkg-config
 DEMO_PACKAGES := $(BUILD_PACKAGES) openssl python3 systemd util-linux
@@ -16,8 +17,11 @@ TEST_PACKAGES := $(BUILD_PACKAGES) dbus g++ gcc libboost-dev libc6-dev libthrift
 # Only what is used, found by lld; positions of data are relocated in a packed form, which starts faster and is smaller.
 # The package traits: `make build LEAN=1` leaves the HTTP client out, and the config plugin with it.
 TRAITS := $(if $(LEAN),--disable-default-traits)
-RELEASE := -c release $(TRAITS) --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
-	-Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -s
+UNSTRIPPED_RELEASE := -c release $(TRAITS) --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
+	-Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now
+RELEASE := $(UNSTRIPPED_RELEASE) -Xlinker -s
+comma := ,
+DEB_PACKAGES := $(BUILD_PACKAGES) debhelper debootstrap lintian python3
 BENCH_PACKAGES := $(TEST_PACKAGES) libsimdjson-dev python3-dev valgrind
 INTEGRATION := Tests/Integration/with-journald $(VENV)/bin/python
 PYTEST := -m pytest -c Tests/Integration/pytest.ini -p no:cacheprovider
@@ -27,17 +31,19 @@ EXAMPLES := $(notdir $(wildcard Examples/*))
 # How long each part is fuzzed.
 SECONDS := 60
 
-.PHONY: help demo test test-unit test-integration test-sanitizers test-faults examples docs fuzz build install uninstall bench lint format cost clean build-packages demo-packages test-packages bench-packages
+.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb examples docs fuzz build install uninstall bench lint format cost deb install-files clean build-packages demo-packages test-packages bench-packages deb-packages
 
 help:
 	@echo 'make demo       install what is missing, build, carry logs into the journal and show them'
 	@echo 'make test       install what is missing, build, run all tests'
 	@echo 'make test-faults  the tests of faults that take minutes'
+	@echo 'make test-deb   the Debian package with dpkg, in a clean system'
 	@echo 'make examples   build the packages of Examples'
 	@echo 'make docs       the documentation of the library Osquery, into .build/docs'
 	@echo 'make fuzz       fuzz what reads bytes that others wrote, for SECONDS=60 each part'
 	@echo 'make build      the stripped, statically linked extension: build/$(NAME).ext'
 	@echo 'make install    build, and install to $$DESTDIR$(EXTENSIONS), PREFIX=$(PREFIX)'
+	@echo 'make deb        Debian packages: build/*.deb'
 	@echo 'make uninstall  take away what install brought'
 	@echo 'make bench      measure beside peers, and write docs/benchmarks.md; 10 minutes at most'
 	@echo 'make cost       instructions and allocations a line, against Tests/Benchmarks/thresholds.json'
@@ -75,6 +81,16 @@ test-sanitizers: test-packages $(VENV)/ready
 			-m 'not systemd' -k '$(SANITIZED)' Tests/Integration || exit 1; \
 	done
 
+# The Debian package with dpkg, in a clean system.
+test-deb: deb .build/system/ready build $(VENV)/ready
+	EXTENSION=$(CURDIR)/build/$(NAME).ext SYSTEM=$(CURDIR)/.build/system DEB=$(CURDIR)/build/$(NAME)_$(VERSION)_$(shell dpkg --print-architecture).deb \
+		$(if $(SUDO),sudo --preserve-env=EXTENSION$(comma)SYSTEM$(comma)DEB) unshare --mount $(VENV)/bin/python $(PYTEST) Tests/Packages
+
+.build/system/ready: | deb-packages
+	rm -rf .build/system
+	$(SUDO) debootstrap --variant=minbase $$(. /etc/os-release && echo $$VERSION_CODENAME) .build/system >.build/debootstrap.log
+	$(SUDO) touch $@
+
 test-faults: test-packages build $(VENV)/ready
 	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) $(PYTEST) -m long -s Tests/Integration
 
@@ -105,11 +121,42 @@ build: build-packages
 	install -D -m 0755 .build/release/$(NAME) build/$(NAME).ext
 
 install: build
-	install -D -m 0555 $(if $(SUDO),,-o root -g root) build/$(NAME).ext $(DESTDIR)$(EXTENSIONS)/$(NAME).ext
-	install -D -m 0644 extensions.load.example $(DESTDIR)$(PREFIX)/share/doc/$(NAME)/extensions.load.example
+	$(MAKE) --no-print-directory install-files EXECUTABLE=build/$(NAME).ext
+
+# Where everything goes, below DESTDIR; packages are made with this, too.
+install-files:
+	install -D -m 0555 $(if $(SUDO),,-o root -g root) $(EXECUTABLE) $(DESTDIR)$(EXTENSIONS)/$(NAME).ext
+	install -d $(DESTDIR)$(PREFIX)/bin
+	ln -sf ../lib/osquery/extensions/$(NAME).ext $(DESTDIR)$(PREFIX)/bin/$(NAME)
+	install -D -m 0644 extensions.load.example $(DESTDIR)$(DOC)/extensions.load.example
+	$(PYTHON) packaging/manual.py $(EXECUTABLE) >build/$(NAME).1
+	install -D -m 0644 build/$(NAME).1 $(DESTDIR)$(PREFIX)/share/man/man1/$(NAME).1
+	for shell in bash zsh fish; do $(EXECUTABLE) --generate-completion-script $$shell | sed '1{/^#!/d}' >build/completion.$$shell; done
+	install -D -m 0644 build/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$(NAME)
+	install -D -m 0644 build/completion.zsh $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_$(NAME)
+	install -D -m 0644 build/completion.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$(NAME).fish
 
 uninstall:
-	rm -f $(DESTDIR)$(EXTENSIONS)/$(NAME).ext $(DESTDIR)$(PREFIX)/share/doc/$(NAME)/extensions.load.example
+	rm -f $(DESTDIR)$(EXTENSIONS)/$(NAME).ext $(DESTDIR)$(PREFIX)/bin/$(NAME) $(DESTDIR)$(DOC)/extensions.load.example \
+		$(DESTDIR)$(PREFIX)/share/man/man1/$(NAME).1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$(NAME) \
+		$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_$(NAME) $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$(NAME).fish
+
+# With its symbols, which a package keeps in another one.
+.build/unstripped/$(NAME): build-packages
+	$(SWIFT) build $(UNSTRIPPED_RELEASE) --product $(NAME)
+	install -D -m 0755 .build/release/$(NAME) $@
+
+# build/*.deb, with the symbols in a -dbgsym.
+VERSION := $(shell sed -n 's/.*current = "\(.*\)"/\1/p' Sources/TutorialExtension/Version.swift)
+deb: deb-packages .build/unstripped/$(NAME)
+	rm -rf .build/deb && mkdir -p .build/deb/$(NAME)-$(VERSION) build
+	git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t .build/deb/$(NAME)-$(VERSION)
+	cp -r packaging/debian .build/deb/$(NAME)-$(VERSION)/debian
+	$(PYTHON) packaging/licences.py .build/checkouts .build/deb/$(NAME)-$(VERSION)/debian/copyright
+	mkdir -p .build/deb/$(NAME)-$(VERSION)/build
+	cd .build/deb/$(NAME)-$(VERSION) && UNSTRIPPED=$(CURDIR)/.build/unstripped/$(NAME) dpkg-buildpackage -d -us -uc -b
+	lintian --fail-on error,warning .build/deb/*.changes
+	cp .build/deb/*.deb build/
 
 # All that is measured, into docs/benchmarks.md: the parts, the table systemd in a booted container, and whole lines beside peers.
 BENCH := Tests/Benchmarks
@@ -161,8 +208,8 @@ clean:
 	rm -rf .build build
 
 # Debian packages are installed when one is missing, and only then.
-build-packages demo-packages test-packages bench-packages:
-	@packages='$($(subst build-packages,BUILD,$(subst demo-packages,DEMO,$(subst test-packages,TEST,$(subst bench-packages,BENCH,$@))))_PACKAGES)'; \
+build-packages demo-packages test-packages bench-packages deb-packages:
+	@packages='$($(subst build-packages,BUILD,$(subst demo-packages,DEMO,$(subst test-packages,TEST,$(subst bench-packages,BENCH,$(subst deb-packages,DEB,$@)))))_PACKAGES)'; \
 	dpkg-query -W $$packages >/dev/null 2>&1 || { echo "Installing $$packages (Debian)"; \
 		$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq $$packages; }
 

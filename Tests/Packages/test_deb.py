@@ -1,0 +1,152 @@
+"""The Debian package, with dpkg in a clean system: nothing of an administrator's is lost, and nothing of ours is left.
+
+Run with `make test-deb`. SYSTEM is a system that debootstrap has made, DEB the package; each test has a copy of the system that is thrown
+away.
+"""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+SYSTEM, DEB = os.environ["SYSTEM"], os.environ["DEB"]
+EXTENSION = "/usr/lib/osquery/extensions/tutorial-extension.ext"
+LIST = "/etc/osquery/extensions.load"
+SPOOL = "/var/lib/tutorial-extension"
+
+
+class System:
+    def __init__(self, root):
+        self.root = root
+
+    def path(self, name):
+        return self.root + name
+
+    def run(self, *command):
+        return subprocess.run(
+            ["chroot", self.root, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive"}).stdout
+
+    def install(self, deb=DEB):
+        shutil.copy(deb, self.path("/package.deb"))
+        return self.run("dpkg", "--install", "/package.deb")
+
+    def write(self, name, text):
+        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+        with open(self.path(name), "w") as file:
+            file.write(text)
+
+    def read(self, name):
+        with open(self.path(name)) as file:
+            return file.read()
+
+    def exists(self, name):
+        return os.path.lexists(self.path(name))
+
+
+@pytest.fixture
+def system(tmp_path):
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(tmp_path)], check=True)
+    for name in ("upper", "work", "root"):
+        (tmp_path / name).mkdir()
+    root = str(tmp_path / "root")
+    subprocess.run(
+        ["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={SYSTEM},upperdir={tmp_path}/upper,workdir={tmp_path}/work", root],
+        check=True)
+    # Swift's library reads the command line there.
+    subprocess.run(["mount", "-t", "proc", "proc", f"{root}/proc"], check=True)
+    yield System(root)
+    subprocess.run(["umount", "-l", f"{root}/proc", root, str(tmp_path)], check=True)
+
+
+@pytest.fixture(scope="session")
+def newer(tmp_path_factory):
+    """The same package with a higher version."""
+    folder = tmp_path_factory.mktemp("newer")
+    subprocess.run(["dpkg-deb", "--raw-extract", DEB, folder / "tree"], check=True)
+    control = folder / "tree/DEBIAN/control"
+    control.write_text(control.read_text().replace("\nVersion: ", "\nVersion: 9."))
+    subprocess.run(["dpkg-deb", "--build", "-Znone", folder / "tree", folder / "newer.deb"], check=True, stdout=subprocess.DEVNULL)
+    return str(folder / "newer.deb")
+
+
+def files(system):
+    """All files of the system that the package could have to do with."""
+    output = system.run("find", "/usr", "/etc", "/lib", "/var/lib", "-not", "-path", "*/dpkg/*", "-not", "-name", "*-old")
+    return set(output.splitlines())
+
+
+def test_a_fresh_system_has_what_osqueryd_demands(system):
+    system.install()
+    assert system.read(LIST) == EXTENSION + "\n"
+    status = os.stat(system.path(EXTENSION))
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (0, 0, 0o755)
+    assert os.stat(system.path(LIST)).st_mode & 0o022 == 0
+    for command in (EXTENSION, "tutorial-extension"):
+        assert system.run(command, "--version").startswith(system.run("dpkg-query", "-W", "-f", "${Version}", "tutorial-extension"))
+    assert "LogRateLimitIntervalSec=0" in system.read("/lib/systemd/system/osqueryd.service.d/tutorial-extension.conf")
+    assert system.exists("/usr/share/man/man1/tutorial-extension.1.gz")
+    licence = system.read("/usr/share/doc/tutorial-extension/copyright")
+    assert "async-http-client" in licence and "swift-nio-ssl" in licence and "Runtime Library Exception" in licence
+
+
+@pytest.mark.parametrize("before", ["# ours\n/opt/other.ext\n", "/opt/other.ext"])
+def test_an_administrators_lines_are_kept(system, newer, before):
+    system.write(LIST, before)
+    system.install()
+    wanted = before if before.endswith("\n") else before + "\n"
+    assert system.read(LIST) == wanted + EXTENSION + "\n"
+    system.install(newer)
+    assert system.read(LIST) == wanted + EXTENSION + "\n"
+    system.run("dpkg", "--remove", "tutorial-extension")
+    assert system.read(LIST) == wanted
+
+
+@pytest.mark.parametrize("line", [EXTENSION, f"# {EXTENSION}", f"  {EXTENSION}"])
+def test_a_line_that_is_there_is_not_doubled(system, line):
+    system.write(LIST, line + "\n")
+    system.install()
+    assert system.read(LIST) == line + "\n"
+
+
+def test_a_line_that_was_taken_away_does_not_come_back_with_an_upgrade(system, newer):
+    system.install()
+    system.write(LIST, "/opt/other.ext\n")
+    system.install(newer)
+    assert system.read(LIST) == "/opt/other.ext\n"
+
+
+def test_removal_keeps_the_spool_and_purge_takes_it(system):
+    before = files(system)
+    system.install()
+    system.write(f"{SPOOL}/spool-1.export", "line")
+    system.run("dpkg", "--remove", "tutorial-extension")
+    assert system.read(f"{SPOOL}/spool-1.export") == "line"
+    assert files(system) - before == {SPOOL, f"{SPOOL}/spool-1.export"}
+    system.run("dpkg", "--purge", "tutorial-extension")
+    assert files(system) == before
+
+
+def test_a_mode_of_the_list_survives_removal(system):
+    system.write(LIST, "/opt/other.ext\n")
+    os.chmod(system.path(LIST), 0o640)
+    system.install()
+    system.run("dpkg", "--remove", "tutorial-extension")
+    assert os.stat(system.path(LIST)).st_mode & 0o777 == 0o640
+
+
+def test_it_replaces_what_make_install_has_put_there(system):
+    subprocess.run(
+        ["make", "--no-print-directory", "install-files", f"EXECUTABLE={os.environ['EXTENSION']}", f"DESTDIR={system.root}"],
+        check=True, stdout=subprocess.DEVNULL)
+    system.write(LIST, EXTENSION + "\n")
+    drop_in = "/etc/systemd/system/osqueryd.service.d/tutorial-extension.conf"
+    system.write(drop_in, "[Service]\nEnvironment=OSQUERY_JOURNAL_WAIT=9\n")
+    system.install()
+    assert system.read(LIST) == EXTENSION + "\n"
+    assert "WAIT=9" in system.read(drop_in)
+    assert system.run("dpkg", "--verify", "tutorial-extension") == ""
+    system.run("dpkg", "--purge", "tutorial-extension")
+    assert not system.exists(EXTENSION) and not system.exists("/usr/bin/tutorial-extension")
+    assert "WAIT=9" in system.read(drop_in)
