@@ -72,7 +72,7 @@ public final class ExtensionManagerClient: Sendable {
     }
 
     /// The extensions that osqueryd knows, by their numbers; 0 is osquery itself.
-    func extensions() throws(ManagerError) -> [Int64: ExtensionInfo] {
+    package func extensions() throws(ManagerError) -> [Int64: ExtensionInfo] {
         try call(
             "extensions",
             { (reader, type) throws(ThriftError) in
@@ -87,7 +87,7 @@ public final class ExtensionManagerClient: Sendable {
     }
 
     /// osqueryd's flags, by their names without dashes.
-    func options() throws(ManagerError) -> [String: OptionInfo] {
+    package func options() throws(ManagerError) -> [String: OptionInfo] {
         try call(
             "options",
             { (reader, type) throws(ThriftError) in
@@ -102,7 +102,7 @@ public final class ExtensionManagerClient: Sendable {
     }
 
     /// Runs a query and brings its rows.
-    func query(_ sql: String) throws(ManagerError) -> [ExtensionResponse.Row] {
+    package func query(_ sql: String) throws(ManagerError) -> [ExtensionResponse.Row] {
         try rows("query", sql)
     }
 

@@ -1,0 +1,73 @@
+import ArgumentParser
+import Glibc
+import Journal
+import Osquery
+
+/// Looks at all that an administrator would, and says what is wrong and how it is mended.
+struct Check: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Tell what keeps osqueryd's logs from the journal, and how to mend it.",
+        discussion: """
+            Run it as root, and with the variables of osqueryd's unit. Flags are read out of the file, and asked of a running \
+            osqueryd. A line is sent to the journal. The exit code is 1 where an error was found, else 0.
+            """)
+
+    /// Where osquery's packages look for flags, and where osqueryd listens unless told otherwise.
+    private static let usualFlagFile = "/etc/osquery/osquery.flags"
+    private static let usualSocket = "/var/osquery/osquery.em"
+    private static let usualList = "/etc/osquery/extensions.load"
+
+    @Option(help: ArgumentHelp("osqueryd's flags; by default \(usualFlagFile), where it is.", valueName: "file"))
+    var flagfile: String?
+
+    @Option(help: "osqueryd's extension socket; by default the one that the flags name.")
+    var socket: String?
+
+    @Option(help: ArgumentHelp("The executable to look at; by default this one.", valueName: "file"))
+    var executable: String?
+
+    @Flag(help: "Print JSON: an array of objects with level, text and remedy.")
+    var json = false
+
+    func run() throws {
+        let findings = self.findings
+        if json {
+            var writer = JSONWriter()
+            writer.array { json in for finding in findings { finding.write(to: &json) } }
+            print(writer.text)
+        } else {
+            for finding in findings { print(finding.line) }
+        }
+        if findings.contains(where: { $0.level == .error }) { throw ExitCode(1) }
+    }
+
+    private var findings: [Finding] {
+        let name = TutorialExtension.configuration.commandName!
+        var findings: [Finding] = []
+        var flags = OsqueryFlags([:])
+        var source = flagfile ?? Self.usualFlagFile
+        do {
+            if flagfile != nil || access(source, F_OK) == 0 { flags = try OsqueryFlags(file: source) }
+        } catch {
+            findings.append(.error("\(error)", "name the file that osqueryd's --flagfile names"))
+        }
+        let running = OsquerydChecks.findings(
+            socket: socket ?? flags["extensions_socket"] ?? Self.usualSocket, extensionName: name)
+        if let known = running.flags { (flags, source) = (flags.merging(known), "osqueryd's flags") }
+        findings += FileChecks.findings(
+            executable: executable ?? Self.ownPath, list: flags["extensions_autoload"] ?? Self.usualList)
+        findings += FlagChecks.findings(flags, from: source, extensionName: name)
+        findings += JournalChecks.findings
+        let settings = JournalSettings(
+            environment: { Environment[$0] }, complain: { findings.append(.error($0, "mend the variable")) })
+        findings += SpoolChecks.findings(settings)
+        return findings + running.findings
+    }
+
+    private static var ownPath: String {
+        var path = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let length = readlink("/proc/self/exe", &path, path.count)
+        return length > 0
+            ? String(decoding: path[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self) : CommandLine.arguments[0]
+    }
+}

@@ -1,0 +1,44 @@
+/// Whether osqueryd's flags contradict what the extension is for.
+enum FlagChecks {
+    /// What osqueryd waits for a plugin by itself, in seconds.
+    private static let usualTimeout = 3
+
+    /// - Parameter source: Where the flags are from; what a remedy speaks of.
+    static func findings(_ flags: OsqueryFlags, from source: String, extensionName: String) -> [Finding] {
+        var findings: [Finding] = []
+        func set(_ flag: String) -> String { "in \(source): \(flag)" }
+        if flags.isSet("disable_extensions") {
+            findings.append(
+                .error("--disable_extensions: osqueryd runs no extension.", set("--disable_extensions=false")))
+        }
+        let loggers = flags.list("logger_plugin")
+        if !loggers.contains("journal") {
+            let found = loggers.isEmpty ? "not set, and filesystem then" : loggers.joined(separator: ",")
+            findings.append(
+                .error("--logger_plugin is \(found): no log comes into the journal.", set("--logger_plugin=journal")))
+        } else {
+            findings.append(.ok("--logger_plugin names journal."))
+        }
+        if let text = flags["extensions_timeout"], Int(text) ?? 0 < usualTimeout {
+            findings.append(
+                .error(
+                    "--extensions_timeout is \(text): an osqueryd that waits no longer for its logger ends with code 78.",
+                    set("--extensions_timeout=10")))
+        }
+        let required = flags.list("extensions_require")
+        if !required.isEmpty && !required.contains(extensionName) {
+            findings.append(
+                .warning(
+                    "--extensions_require names \(required.joined(separator: ", ")); this extension's name is \(extensionName). "
+                        + "osqueryd ends when one that it names does not register.",
+                    set("--extensions_require=\(extensionName)")))
+        }
+        if flags.isSet("allow_unsafe") {
+            findings.append(
+                .warning(
+                    "--allow_unsafe: osqueryd runs extensions that others may have replaced.",
+                    set("--allow_unsafe=false")))
+        }
+        return findings
+    }
+}

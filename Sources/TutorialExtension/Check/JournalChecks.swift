@@ -1,0 +1,73 @@
+import Glibc
+import Journal
+import SystemCalls
+
+/// Whether what is sent is taken, kept and found.
+enum JournalChecks {
+    /// Where a unit's drop-ins are (systemd.unit(5)), and journald's own settings.
+    private static let dropInFolders = ["/etc", "/run", "/usr/lib", "/lib"].map {
+        "\($0)/systemd/system/osqueryd.service.d"
+    }
+
+    static var findings: [Finding] {
+        guard JournalEcho.isReachable else {
+            return [
+                .error(
+                    "There is no systemd-journald at \(JournalEcho.socketPath): logs are kept on disk.",
+                    "sudo systemctl start systemd-journald.socket systemd-journald")
+            ]
+        }
+        return [echo, storage, rateLimit]
+    }
+
+    private static var echo: Finding {
+        let remedy = "journalctl --verify; systemctl status systemd-journald"
+        do {
+            let isHeard = try JournalEcho.isHeard(
+                message: "A line to see whether it can be found.", identifier: Words.identifier)
+            return isHeard
+                ? .ok("A test line was sent to the journal, and found there.")
+                : .warning(
+                    "A test line was sent to the journal and not found there: you may not read it, or it stores nothing.",
+                    "run this as root, or as a member of the group systemd-journal; \(remedy)")
+        } catch {
+            return .error("A test line was not taken: \(error)", remedy)
+        }
+    }
+
+    private static var storage: Finding {
+        JournalEcho.isPersistent
+            ? .ok("The journal is kept on disk.")
+            : .warning(
+                "The journal is kept in memory, and gone after a reboot.",
+                "sudo mkdir -p /var/log/journal && sudo systemctl restart systemd-journald")
+    }
+
+    private static var rateLimit: Finding {
+        let settings = dropInFolders.flatMap(files) + ["/etc/systemd/journald.conf"]
+        let isOff = settings.contains { path in
+            guard let bytes = try? readFile(at: path, limit: 1 << 20) else { return false }
+            return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains {
+                ["LogRateLimitIntervalSec=0", "RateLimitIntervalSec=0"].contains($0.trimmedWhitespace)
+            }
+        }
+        return isOff
+            ? .ok("journald's rate limit is off for osqueryd.service.")
+            : .warning(
+                "journald drops what osqueryd.service logs beyond 10,000 entries in 30 s.",
+                "sudo systemctl edit osqueryd.service, with [Service] LogRateLimitIntervalSec=0 in it")
+    }
+
+    private static func files(in folder: String) -> [String] {
+        guard let listing = opendir(folder) else { return [] }
+        defer { closedir(listing) }
+        var files: [String] = []
+        while let entry = readdir(listing) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name.hasSuffix(".conf") { files.append("\(folder)/\(name)") }
+        }
+        return files
+    }
+}

@@ -1,0 +1,53 @@
+import SystemCalls
+
+/// osqueryd's flags, as they stand in a file that `--flagfile` names: one a line, `--name=value`, `--name` or `--noname`.
+struct OsqueryFlags {
+    private static let largest = 1 << 20
+    private var values: [String: String] = [:]
+
+    init(_ values: [String: String]) {
+        self.values = values
+    }
+
+    init(file: String) throws(SystemError) {
+        self.init(text: String(decoding: try readFile(at: file, limit: Self.largest), as: UTF8.self))
+    }
+
+    init(text: String) {
+        for line in text.split(separator: "\n") {
+            let line = line.trimmedWhitespace
+            guard line.hasPrefix("--") else { continue }
+            let parts = line.dropFirst(2).split(separator: "=", maxSplits: 1)
+            guard let name = parts.first.map({ String($0.trimmedWhitespace) }) else { continue }
+            if parts.count > 1 {
+                values[name] = String(parts[1].trimmedWhitespace)
+            } else if name.hasPrefix("no") {
+                values[String(name.dropFirst(2))] = "false"
+            } else {
+                values[name] = "true"
+            }
+        }
+    }
+
+    subscript(name: String) -> String? { values[name] }
+
+    /// These, but for those that `others` know better.
+    func merging(_ others: OsqueryFlags) -> OsqueryFlags {
+        OsqueryFlags(values.merging(others.values) { $1 })
+    }
+
+    func isSet(_ name: String) -> Bool { ["true", "1", "yes"].contains(values[name] ?? "") }
+
+    /// The names that a flag's value lists.
+    func list(_ name: String) -> [String] {
+        (values[name] ?? "").split(separator: ",").map { String($0.trimmedWhitespace) }.filter { !$0.isEmpty }
+    }
+}
+
+extension Substring {
+    var trimmedWhitespace: Substring {
+        let start = drop(while: \.isWhitespace)
+        guard let last = start.lastIndex(where: { !$0.isWhitespace }) else { return "" }
+        return start[...last]
+    }
+}

@@ -1,0 +1,46 @@
+import Glibc
+import Osquery
+
+/// What a running osqueryd says of itself.
+enum OsquerydChecks {
+    /// The findings, and the flags that it runs with; nil where none was reached.
+    static func findings(socket: String, extensionName: String) -> (findings: [Finding], flags: OsqueryFlags?) {
+        let client = ExtensionManagerClient(socketPath: socket, timeout: .seconds(3))
+        do {
+            let extensions = try client.extensions()
+            let options = try client.options()
+            let flags = OsqueryFlags(options.mapValues(\.value))
+            var findings = [Finding.ok("osqueryd answers at \(socket).")]
+            if extensions.values.contains(where: { $0.name == extensionName }) {
+                findings.append(.ok("It has the extension \(extensionName) registered."))
+            } else {
+                let others = extensions.values.map(\.name).filter { $0 != "core" }.sorted().joined(separator: ", ")
+                findings.append(
+                    .error(
+                        "It has no extension \(extensionName)\(others.isEmpty ? "" : ", but \(others)").",
+                        "journalctl SYSLOG_IDENTIFIER=\(Words.identifier) -n 20; sudo systemctl restart osqueryd"))
+            }
+            findings += try registry(client)
+            return (findings, flags)
+        } catch {
+            return (
+                [
+                    .warning(
+                        "osqueryd was not asked: \(error)",
+                        "systemctl status osqueryd; --socket names another --extensions_socket")
+                ], nil
+            )
+        }
+    }
+
+    private static func registry(_ client: ExtensionManagerClient) throws(ManagerError) -> [Finding] {
+        let sql = "SELECT active FROM osquery_registry WHERE registry = 'logger' AND name = 'journal'"
+        let rows = try client.query(sql)
+        if rows.contains(where: { $0["active"] == "1" }) { return [.ok("It logs to journal.")] }
+        return [
+            .error(
+                rows.isEmpty ? "It knows no logger journal." : "It knows the logger journal, and does not log to it.",
+                "start osqueryd with --logger_plugin=journal")
+        ]
+    }
+}

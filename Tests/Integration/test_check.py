@@ -1,0 +1,169 @@
+"""`check`: each fault planted by itself is found, and said with what mends it."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+from conftest import EXTENSION
+from osquery.extensions.ttypes import ExtensionResponse, ExtensionStatus
+from osqueryd import Manager
+
+
+class Osqueryd(Manager):
+    """A manager that says of its logger what osqueryd would."""
+
+    active = "1"
+
+    def query(self, sql):
+        assert "osquery_registry" in sql
+        return ExtensionResponse(ExtensionStatus(0, "OK", 0), [{"active": self.active}] if self.active else [])
+
+
+class System:
+    """All that `check` looks at, and nothing wrong with it."""
+
+    def __init__(self, folder):
+        self.folder = folder / "extensions"
+        self.folder.mkdir(mode=0o755)
+        self.executable = self.folder / "tutorial-extension.ext"
+        shutil.copy(EXTENSION, self.executable)
+        self.executable.chmod(0o755)
+        self.list = folder / "extensions.load"
+        self.flags = {"logger_plugin": "filesystem,journal", "extensions_autoload": self.list, "extensions_socket": folder / "em"}
+        self.spool = folder / "spool"
+        self.spool.mkdir(mode=0o700)
+        self.flagfile = folder / "osquery.flags"
+        self.write_list(f"# extensions\n{self.executable}\n")
+
+    def write_list(self, text):
+        self.list.write_text(text)
+
+    def check(self, *options):
+        self.flagfile.write_text("".join(f"--{name}={value}\n" for name, value in self.flags.items()))
+        return subprocess.run(
+            [EXTENSION, "check", "--flagfile", self.flagfile, "--executable", self.executable, *options], capture_output=True, text=True,
+            timeout=30, env=os.environ | {"OSQUERY_JOURNAL_SPOOL": str(self.spool)})
+
+    def findings(self):
+        result = self.check("--json")
+        findings = json.loads(result.stdout)
+        assert result.returncode == any(finding["level"] == "error" for finding in findings), result.stderr
+        return findings
+
+
+@pytest.fixture
+def system(tmp_path, journal):
+    return System(tmp_path)
+
+
+def of(findings, *levels):
+    return [finding["text"] for finding in findings if finding["level"] in levels]
+
+
+# What hangs on where the tests run: whether the journal is kept on disk, and who owns the folders above.
+SURROUNDINGS = ("kept in memory", "drops what osqueryd.service logs", "osqueryd was not asked", "MiB are free", "The folder /")
+
+
+def faults(system):
+    return [text for text in of(system.findings(), "warning", "error") if not any(part in text for part in SURROUNDINGS)]
+
+
+def test_nothing_is_said_where_nothing_is_wrong(system):
+    assert faults(system) == []
+    texts = of(system.findings(), "ok")
+    for part in ("osqueryd may run", "lists it", "names journal", "found there", "Nothing waits"):
+        assert any(part in text for text in texts), part
+    lines = system.check().stdout.splitlines()
+    assert any(line.startswith("ok      osqueryd may run") for line in lines)
+
+
+def rename(system):
+    system.executable = system.executable.rename(system.folder / "tutorial-extension")
+    system.write_list(f"{system.executable}\n")
+
+
+def move_below_a_sticky_folder(system):
+    system.folder.chmod(0o1777)
+
+
+def break_the_spool(system):
+    system.spool.rmdir()
+    system.spool.write_text("")
+
+
+@pytest.mark.parametrize(
+    "plant, level, says, remedy",
+    [
+        (rename, "error", "ends in .ext", "mv "),
+        (lambda s: s.executable.chmod(0o757), "error", "written to by everybody", "chmod 0755"),
+        (lambda s: s.executable.chmod(0o775), "warning", "written to by its group", "chmod 0755"),
+        (lambda s: s.executable.chmod(0o644), "error", "may not be executed", "chmod 0755"),
+        (lambda s: os.chown(s.executable, 12345, 0), "error", "belongs to user 12345", "chown root:root"),
+        (lambda s: s.executable.unlink(), "error", "Cannot look at", "install"),
+        (move_below_a_sticky_folder, "error", "sticky bit", "/usr/lib/osquery/extensions"),
+        (lambda s: s.folder.chmod(0o777), "warning", "may be written to by others", "chmod go-w"),
+        (lambda s: s.list.unlink(), "error", "told of no extension", "tee -a"),
+        (lambda s: s.write_list("/opt/other.ext\n"), "error", "does not list", "tee -a"),
+        (lambda s: s.write_list(f"# {s.executable}\n"), "error", "commented out", "tee -a"),
+        (lambda s: s.flags.update(logger_plugin="filesystem"), "error", "no log comes into the journal", "--logger_plugin=journal"),
+        (lambda s: s.flags.pop("logger_plugin"), "error", "not set", "--logger_plugin=journal"),
+        (lambda s: s.flags.update(disable_extensions="true"), "error", "runs no extension", "--disable_extensions=false"),
+        (lambda s: s.flags.update(extensions_timeout="1"), "error", "code 78", "--extensions_timeout=10"),
+        (lambda s: s.flags.update(extensions_require="journal"), "warning", "--extensions_require names journal", "tutorial-extension"),
+        (lambda s: s.flags.update(allow_unsafe="true"), "warning", "others may have replaced", "--allow_unsafe=false"),
+        (break_the_spool, "error", "is no folder", "mv "),
+        (lambda s: s.spool.chmod(0o755), "warning", "open to others", "chmod 0700"),
+        (lambda s: (s.spool / "spool-0000000000000001.export").write_text("x" * 99), "warning", "99 bytes are kept", "systemctl status"),
+    ],
+)
+def test_a_fault_is_found_and_its_remedy_named(system, plant, level, says, remedy):
+    plant(system)
+    found = [finding for finding in system.findings() if says in finding["text"]]
+    assert [finding["level"] for finding in found] == [level], system.findings()
+    assert remedy in found[0]["remedy"]
+
+
+def test_a_journald_that_is_away(system, journald):
+    os.rename(journald.SOCKET, journald.SOCKET + ".away")
+    try:
+        assert of(system.findings(), "error") == [f"There is no systemd-journald at {journald.SOCKET}: logs are kept on disk."]
+    finally:
+        os.rename(journald.SOCKET + ".away", journald.SOCKET)
+
+
+def test_a_flag_file_that_is_not_there(system):
+    system.check()
+    result = subprocess.run([EXTENSION, "check", "--flagfile", "/nowhere"], capture_output=True, text=True, timeout=30)
+    assert result.returncode == 1
+    assert "Cannot read /nowhere" in result.stdout
+
+
+@pytest.mark.parametrize("active, registered, says", [
+    ("1", True, None), ("0", True, "does not log to it"), ("", True, "knows no logger"), ("1", False, "no extension tutorial-extension")])
+def test_a_running_osqueryd_is_asked(system, start, active, registered, says):
+    manager = Osqueryd(str(system.flags["extensions_socket"])).start()
+    manager.active = active
+    try:
+        if registered:
+            process = subprocess.Popen(
+                [system.executable, "--socket", manager.path], env=os.environ | {"OSQUERY_JOURNAL_SPOOL": str(system.spool / "own")})
+            manager.wait_for_registration()
+        errors = of(system.findings(), "error")
+        assert len(errors) == (says is not None)
+        assert says is None or says in errors[0]
+        assert any("osqueryd answers" in text for text in of(system.findings(), "ok"))
+    finally:
+        if registered:
+            manager.shutdown()
+            process.wait(5)
+        manager.stop()
+
+
+@pytest.mark.parametrize("shell, part", [("bash", "complete"), ("zsh", "#compdef tutorial-extension"), ("fish", "complete -c")])
+def test_completions_are_printed(shell, part):
+    result = subprocess.run([EXTENSION, "print-completion", shell], capture_output=True, text=True, timeout=10, check=True)
+    assert part in result.stdout and "journalctl" not in result.stderr
+    wrong = subprocess.run([EXTENSION, "print-completion", "csh"], capture_output=True, text=True, timeout=10)
+    assert wrong.returncode == 64 and "bash, zsh and fish" in wrong.stderr
