@@ -9,6 +9,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 NAME := tutorial-extension
 EXTENSIONS := $(PREFIX)/lib/osquery/extensions
+INSTALL_OWNER := $(if $(SUDO),,-o root -g root)
 DOC := $(PREFIX)/share/doc/$(NAME)
 VENV := .build/venv
 BUILD_PACKAGES := libsystemd-dev pkg-config
@@ -20,6 +21,7 @@ TRAITS := $(if $(LEAN),--disable-default-traits)
 UNSTRIPPED_RELEASE := -c release $(TRAITS) --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
 	-Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now
 RELEASE := $(UNSTRIPPED_RELEASE) -Xlinker -s
+RPM_PACKAGES := $(BUILD_PACKAGES) dpkg-dev python3 rpm rpmlint
 comma := ,
 DEB_PACKAGES := $(BUILD_PACKAGES) debhelper debootstrap lintian python3
 BENCH_PACKAGES := $(TEST_PACKAGES) libsimdjson-dev python3-dev valgrind
@@ -31,7 +33,7 @@ EXAMPLES := $(notdir $(wildcard Examples/*))
 # How long each part is fuzzed.
 SECONDS := 60
 
-.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb examples docs fuzz build install uninstall bench lint format cost deb install-files clean build-packages demo-packages test-packages bench-packages deb-packages
+.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb examples docs fuzz build install uninstall bench lint format cost deb rpm dist install-files clean build-packages demo-packages test-packages bench-packages deb-packages rpm-packages
 
 help:
 	@echo 'make demo       install what is missing, build, carry logs into the journal and show them'
@@ -44,6 +46,8 @@ help:
 	@echo 'make build      the stripped, statically linked extension: build/$(NAME).ext'
 	@echo 'make install    build, and install to $$DESTDIR$(EXTENSIONS), PREFIX=$(PREFIX)'
 	@echo 'make deb        Debian packages: build/*.deb'
+	@echo 'make rpm        an RPM package: build/*.rpm'
+	@echo 'make dist       what a release consists of: build/dist'
 	@echo 'make uninstall  take away what install brought'
 	@echo 'make bench      measure beside peers, and write docs/benchmarks.md; 10 minutes at most'
 	@echo 'make cost       instructions and allocations a line, against Tests/Benchmarks/thresholds.json'
@@ -125,7 +129,7 @@ install: build
 
 # Where everything goes, below DESTDIR; packages are made with this, too.
 install-files:
-	install -D -m 0555 $(if $(SUDO),,-o root -g root) $(EXECUTABLE) $(DESTDIR)$(EXTENSIONS)/$(NAME).ext
+	install -D -m 0555 $(INSTALL_OWNER) $(EXECUTABLE) $(DESTDIR)$(EXTENSIONS)/$(NAME).ext
 	install -d $(DESTDIR)$(PREFIX)/bin
 	ln -sf ../lib/osquery/extensions/$(NAME).ext $(DESTDIR)$(PREFIX)/bin/$(NAME)
 	install -D -m 0644 extensions.load.example $(DESTDIR)$(DOC)/extensions.load.example
@@ -148,15 +152,46 @@ uninstall:
 
 # build/*.deb, with the symbols in a -dbgsym.
 VERSION := $(shell sed -n 's/.*current = "\(.*\)"/\1/p' Sources/TutorialExtension/Version.swift)
+# The sources, as a folder to make packages of.
+SOURCES = git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t
 deb: deb-packages .build/unstripped/$(NAME)
 	rm -rf .build/deb && mkdir -p .build/deb/$(NAME)-$(VERSION) build
-	git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t .build/deb/$(NAME)-$(VERSION)
+	$(SOURCES) .build/deb/$(NAME)-$(VERSION)
 	cp -r packaging/debian .build/deb/$(NAME)-$(VERSION)/debian
 	$(PYTHON) packaging/licences.py .build/checkouts .build/deb/$(NAME)-$(VERSION)/debian/copyright
 	mkdir -p .build/deb/$(NAME)-$(VERSION)/build
 	cd .build/deb/$(NAME)-$(VERSION) && UNSTRIPPED=$(CURDIR)/.build/unstripped/$(NAME) dpkg-buildpackage -d -us -uc -b
 	lintian --fail-on error,warning .build/deb/*.changes
 	cp .build/deb/*.deb build/
+
+# build/*.rpm, of which no system with rpm is here to try it on: its files are looked at, and rpmlint.
+rpm: rpm-packages build
+	rm -rf .build/rpm && mkdir -p .build/rpm/SOURCES .build/rpm/$(NAME)-$(VERSION)
+	$(SOURCES) .build/rpm/$(NAME)-$(VERSION)
+	tar -C .build/rpm -czf .build/rpm/SOURCES/$(NAME)-$(VERSION).tar.gz $(NAME)-$(VERSION)
+	rpmbuild -bb --nodeps --define '_topdir $(CURDIR)/.build/rpm' --define 'version $(VERSION)' \
+		--define 'executable $(CURDIR)/build/$(NAME).ext' packaging/$(NAME).spec
+	cp .build/rpm/RPMS/*/*.rpm build/
+	rpm -qlp build/$(NAME)-$(VERSION)-1.*.rpm
+	rpmlint --config packaging/rpmlint.toml build/$(NAME)-$(VERSION)-1.*.rpm
+
+# What a release consists of: sources and executable as tar balls, what it is made of, and checksums. The version stands in
+# Version.swift, CHANGELOG.md and packaging/debian/changelog; where they differ there is no release.
+DIST := build/dist
+TIMES = --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(SOURCE_DATE_EPOCH)
+SOURCE_DATE_EPOCH := $(shell dpkg-parsechangelog -l packaging/debian/changelog -S Timestamp 2>/dev/null || echo 0)
+export SOURCE_DATE_EPOCH
+dist: rpm-packages build
+	@grep -qF '## [$(VERSION)]' CHANGELOG.md || { echo 'CHANGELOG.md has no entry for $(VERSION).' >&2; exit 1; }
+	@head -n 1 packaging/debian/changelog | grep -qF '($(VERSION))' || \
+		{ echo 'packaging/debian/changelog does not begin with $(VERSION).' >&2; exit 1; }
+	rm -rf $(DIST) .build/dist && mkdir -p $(DIST) .build/dist/$(NAME)-$(VERSION)
+	$(SOURCES) .build/dist/$(NAME)-$(VERSION)
+	tar -C .build/dist $(TIMES) -cf - $(NAME)-$(VERSION) | gzip -n >$(DIST)/$(NAME)-$(VERSION).tar.gz
+	$(MAKE) --no-print-directory install-files EXECUTABLE=build/$(NAME).ext DESTDIR=.build/dist/root
+	tar -C .build/dist/root $(TIMES) -cf - . | gzip -n >$(DIST)/$(NAME)-$(VERSION)-linux-$(shell uname -m).tar.gz
+	$(PYTHON) packaging/sbom.py $(VERSION) build/$(NAME).ext $(DIST)/$(NAME)-$(VERSION).spdx.json
+	cd $(DIST) && sha256sum * >SHA256SUMS && cat SHA256SUMS
 
 # All that is measured, into docs/benchmarks.md: the parts, the table systemd in a booted container, and whole lines beside peers.
 BENCH := Tests/Benchmarks
@@ -208,8 +243,8 @@ clean:
 	rm -rf .build build
 
 # Debian packages are installed when one is missing, and only then.
-build-packages demo-packages test-packages bench-packages deb-packages:
-	@packages='$($(subst build-packages,BUILD,$(subst demo-packages,DEMO,$(subst test-packages,TEST,$(subst bench-packages,BENCH,$(subst deb-packages,DEB,$@)))))_PACKAGES)'; \
+build-packages demo-packages test-packages bench-packages deb-packages rpm-packages:
+	@packages='$($(subst build-packages,BUILD,$(subst demo-packages,DEMO,$(subst test-packages,TEST,$(subst bench-packages,BENCH,$(subst deb-packages,DEB,$(subst rpm-packages,RPM,$@))))))_PACKAGES)'; \
 	dpkg-query -W $$packages >/dev/null 2>&1 || { echo "Installing $$packages (Debian)"; \
 		$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq $$packages; }
 

@@ -100,4 +100,5 @@ def main():
         file.write(HEAD + "\n".join(comments) + "\n" + TAIL)
 
 
-main()
+if __name__ == "__main__":
+    main()
