@@ -97,7 +97,9 @@ final class SpoolDirectory: Sendable {
 
     /// The segments of a folder that another process may hold.
     static func segments(at path: String) throws(SystemError) -> [(first: UInt64, size: Int)] {
-        try segments(in: Glibc.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), path)
+        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0 else { throw SystemError("open the spool's folder", path) }
+        return try segments(in: descriptor, path)
     }
 
     /// - Parameter descriptor: The open folder, which is closed.

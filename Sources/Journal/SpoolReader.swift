@@ -15,7 +15,7 @@ struct SpoolReader: ~Copyable {
 
     /// Replayed entries after which what has been replayed is made to survive a power cut.
     private static let batch: UInt64 = 64
-    private static let positionFile = "replayed"
+    static let positionFile = "replayed"
 
     private let spool: Spool
     private var segment: SpoolSegment?
@@ -108,7 +108,7 @@ struct SpoolReader: ~Copyable {
     }
 
     /// How far it is to the next head behind the first byte, or to the end.
-    private static func distanceToEntry(_ bytes: UnsafeRawBufferPointer) -> Int {
+    static func distanceToEntry(_ bytes: UnsafeRawBufferPointer) -> Int {
         var position = 1
         while position < bytes.count {
             guard let found = memchr(bytes.baseAddress! + position, Int32(UInt8(ascii: "_")), bytes.count - position)
