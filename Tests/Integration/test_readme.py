@@ -1,4 +1,4 @@
-"""The README's journalctl examples, run as they stand there."""
+"""The journalctl examples of README and docs, run as they stand there."""
 
 import os
 import re
@@ -7,22 +7,34 @@ import subprocess
 import pytest
 from observed import observed_requests
 
-README = os.path.join(os.path.dirname(__file__), "../../README.md")
+ROOT = os.path.join(os.path.dirname(__file__), "../..")
+PAGES = ("README.md", "docs/query.md")
 
 
-def examples():
-    with open(README, encoding="utf-8") as file:
-        text = file.read()
-    section = text[text.index("## Find your logs"):]
-    block = re.search(r"```sh\n(.*?)```", section, re.DOTALL).group(1)
+def text_of(page):
+    with open(os.path.join(ROOT, page), encoding="utf-8") as file:
+        return file.read()
+
+
+def examples(page):
+    """The first block of commands under that heading."""
+    text = text_of(page)
+    block = re.search(r"```sh\n(.*?)```", text[text.index("# Find your logs"):], re.DOTALL).group(1)
     return block.strip().splitlines()
 
 
-def test_there_are_six():
-    assert len(examples()) == 6
+def test_there_are_six_and_they_are_the_same():
+    assert len(examples(PAGES[0])) == 6
+    assert examples(PAGES[0]) == examples(PAGES[1])
 
 
-@pytest.mark.parametrize("command", examples())
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{name}" for name in os.listdir(f"{ROOT}/docs") if name.endswith(".md"))])
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text_of(page)):
+        assert target.startswith("https://") or os.path.exists(os.path.join(ROOT, os.path.dirname(page), target)), target
+
+
+@pytest.mark.parametrize("command", examples(PAGES[0]))
 def test_each_finds_what_it_says(manager, extension, command):
     for line in observed_requests():
         if line["registry"] == "logger":
