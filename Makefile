@@ -33,13 +33,14 @@ EXAMPLES := $(notdir $(wildcard Examples/*))
 # How long each part is fuzzed.
 SECONDS := 60
 
-.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb examples docs fuzz build install uninstall bench lint format cost deb rpm dist install-files clean build-packages demo-packages test-packages bench-packages deb-packages rpm-packages
+.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb test-system examples docs fuzz build install uninstall bench lint format cost deb rpm dist install-files clean build-packages demo-packages test-packages bench-packages deb-packages rpm-packages
 
 help:
 	@echo 'make demo       install what is missing, build, carry logs into the journal and show them'
 	@echo 'make test       install what is missing, build, run all tests'
 	@echo 'make test-faults  the tests of faults that take minutes'
 	@echo 'make test-deb   the Debian package with dpkg, in a clean system'
+	@echo 'make test-system  the Debian package in a container that systemd has booted'
 	@echo 'make examples   build the packages of Examples'
 	@echo 'make docs       the documentation of the library Osquery, into .build/docs'
 	@echo 'make fuzz       fuzz what reads bytes that others wrote, for SECONDS=60 each part'
@@ -90,6 +91,11 @@ test-deb: deb .build/system/ready build $(VENV)/ready
 	EXTENSION=$(CURDIR)/build/$(NAME).ext SYSTEM=$(CURDIR)/.build/system DEB=$(CURDIR)/build/$(NAME)_$(VERSION)_$(shell dpkg --print-architecture).deb \
 		$(if $(SUDO),sudo --preserve-env=EXTENSION$(comma)SYSTEM$(comma)DEB) unshare --mount $(VENV)/bin/python $(PYTEST) Tests/Packages
 
+# The Debian package on a system that systemd has booted, in a container.
+test-system: deb test-packages $(VENV)/ready
+	DEB=$(CURDIR)/build/$(NAME)_$(VERSION)_$(shell dpkg --print-architecture).deb Tests/Integration/with-systemd \
+		$(CURDIR)/$(VENV)/bin/python $(PYTEST) Tests/System
+
 .build/system/ready: | deb-packages
 	rm -rf .build/system
 	$(SUDO) debootstrap --variant=minbase $$(. /etc/os-release && echo $$VERSION_CODENAME) .build/system >.build/debootstrap.log
@@ -133,6 +139,7 @@ install-files:
 	install -d $(DESTDIR)$(PREFIX)/bin
 	ln -sf ../lib/osquery/extensions/$(NAME).ext $(DESTDIR)$(PREFIX)/bin/$(NAME)
 	install -D -m 0644 extensions.load.example $(DESTDIR)$(DOC)/extensions.load.example
+	install -D -m 0644 packaging/packs/journal-logger.conf $(DESTDIR)$(PREFIX)/share/osquery/packs/journal-logger.conf
 	$(PYTHON) packaging/manual.py $(EXECUTABLE) >build/$(NAME).1
 	install -D -m 0644 build/$(NAME).1 $(DESTDIR)$(PREFIX)/share/man/man1/$(NAME).1
 	for shell in bash zsh fish; do $(EXECUTABLE) --generate-completion-script $$shell | sed '1{/^#!/d}' >build/completion.$$shell; done
@@ -142,6 +149,7 @@ install-files:
 
 uninstall:
 	rm -f $(DESTDIR)$(EXTENSIONS)/$(NAME).ext $(DESTDIR)$(PREFIX)/bin/$(NAME) $(DESTDIR)$(DOC)/extensions.load.example \
+		$(DESTDIR)$(PREFIX)/share/osquery/packs/journal-logger.conf \
 		$(DESTDIR)$(PREFIX)/share/man/man1/$(NAME).1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$(NAME) \
 		$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_$(NAME) $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$(NAME).fish
 

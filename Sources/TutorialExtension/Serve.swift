@@ -16,6 +16,7 @@ struct Serve: ParsableCommand {
 
     /// Returns when the extension has ended as it should.
     static func serve(_ options: ExtensionOptions) throws(ExitCode) {
+        Privileges.giveUp()
         Memory.configure()
         let logger = Words.logger(isVerbose: options.verbose)
         let journal = JournalWriter(JournalSettings(logger), report: { logger.report($0) })

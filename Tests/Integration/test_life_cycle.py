@@ -149,6 +149,30 @@ def test_a_logger_plugin_flag_that_leaves_it_out_is_said_once(tmp_path, names, w
     assert extension.words().count("--logger_plugin=journal") == (1 if warns else 0)
 
 
+def test_it_gives_up_what_it_has_no_use_for(manager, extension):
+    with open(f"/proc/{extension.pid}/status") as file:
+        status = file.read()
+    assert "NoNewPrivs:\t1\n" in status and "Umask:\t0077\n" in status
+
+
+def test_others_of_its_user_cannot_read_its_memory(tmp_path):
+    """Files in /proc of a process that is not dumpable belong to root, whoever runs it (proc(5))."""
+    for folder in (tmp_path, *(folder for folder in tmp_path.parents if "pytest" in folder.name)):
+        folder.chmod(0o711)
+    folder = tmp_path / "nobodys"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 65534, 65534)
+    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", EXTENSION, "--socket", folder / "em", "--timeout", "3"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={"OSQUERY_JOURNAL_SPOOL": str(folder / "spool")})
+    try:
+        wait_until(lambda: "0077" in open(f"/proc/{process.pid}/status").read())
+        assert "Uid:\t65534" in open(f"/proc/{process.pid}/status").read()
+        assert os.stat(f"/proc/{process.pid}/mem").st_uid == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_quiet_by_default(manager, extension):
     manager.result("{}")
     assert extension.end() == 0

@@ -85,7 +85,7 @@ def test_a_fresh_system_has_what_osqueryd_demands(system):
     assert os.stat(system.path(LIST)).st_mode & 0o022 == 0
     for command in (EXTENSION, "tutorial-extension"):
         assert system.run(command, "--version").startswith(system.run("dpkg-query", "-W", "-f", "${Version}", "tutorial-extension"))
-    assert "LogRateLimitIntervalSec=0" in system.read("/lib/systemd/system/osqueryd.service.d/tutorial-extension.conf")
+    assert "LogRateLimitBurst=100000000" in system.read("/lib/systemd/system/osqueryd.service.d/tutorial-extension.conf")
     assert system.exists("/usr/share/man/man1/tutorial-extension.1.gz")
     licence = system.read("/usr/share/doc/tutorial-extension/copyright")
     assert "async-http-client" in licence and "swift-nio-ssl" in licence and "Runtime Library Exception" in licence

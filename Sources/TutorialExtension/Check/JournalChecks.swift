@@ -43,19 +43,28 @@ enum JournalChecks {
                 "sudo mkdir -p /var/log/journal && sudo systemctl restart systemd-journald")
     }
 
+    /// A bound that is not reached, in entries.
+    private static let enough = 1_000_000
+
     private static var rateLimit: Finding {
-        let settings = dropInFolders.flatMap(files) + ["/etc/systemd/journald.conf"]
-        let isOff = settings.contains { path in
-            guard let bytes = try? readFile(at: path, limit: 1 << 20) else { return false }
-            return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains {
-                ["LogRateLimitIntervalSec=0", "RateLimitIntervalSec=0"].contains($0.trimmedWhitespace)
-            }
+        let settings = dropInFolders.flatMap(files).flatMap(lines)
+        let bursts = settings.compactMap { $0.hasPrefix("LogRateLimitBurst=") ? Int($0.dropFirst(18)) : nil }
+        // LogRateLimitIntervalSec=0 is taken for “not set”.
+        let isWide = bursts.contains { $0 >= enough }
+        let isOff = lines(of: "/etc/systemd/journald.conf").contains {
+            ["RateLimitIntervalSec=0", "RateLimitBurst=0"].contains($0)
         }
-        return isOff
-            ? .ok("journald's rate limit is off for osqueryd.service.")
+        return isWide || isOff
+            ? .ok("journald's rate limit does not bound osqueryd.service.")
             : .warning(
-                "journald drops what osqueryd.service logs beyond 10,000 entries in 30 s.",
-                "sudo systemctl edit osqueryd.service, with [Service] LogRateLimitIntervalSec=0 in it")
+                "journald drops what osqueryd.service logs beyond some 10,000 entries in 30 s.",
+                "sudo systemctl edit osqueryd.service: [Service] LogRateLimitIntervalSec=1s LogRateLimitBurst=100000000, a line each"
+            )
+    }
+
+    private static func lines(of path: String) -> [Substring] {
+        guard let bytes = try? readFile(at: path, limit: 1 << 20) else { return [] }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(\.trimmedWhitespace)
     }
 
     private static func files(in folder: String) -> [String] {

@@ -37,7 +37,7 @@ extension Logger {
             error(
                 """
                 systemd-journald has dropped \(entries) entries of \(unit), which exceeded its rate limit: set \
-                LogRateLimitIntervalSec=0 for the unit, as packaging/osqueryd.service.d/tutorial-extension.conf does.
+                LogRateLimitIntervalSec=1s and LogRateLimitBurst=100000000 for the unit, as packaging/osqueryd.service.d/tutorial-extension.conf does.
                 """)
         }
     }

@@ -1,0 +1,87 @@
+"""osqueryd's pair of processes, for a unit: a watcher that starts a worker and what extensions.load lists and starts again what has
+ended, and a worker that sends numbered lines for as long as it is asked to.
+
+    osqueryd_stand_in.py --flagfile=FILE
+
+The worker reads how many status lines it shall have sent in all from LINES in the folder of the socket, and writes there how many were
+acknowledged.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../Integration"))
+from osqueryd import Manager  # noqa: E402
+
+BATCH = 20
+
+
+def flags(path):
+    with open(path) as file:
+        return dict(line.strip().removeprefix("--").split("=", 1) for line in file if "=" in line)
+
+
+def number(path):
+    try:
+        with open(path) as file:
+            return int(file.read() or 0)
+    except FileNotFoundError:
+        return 0
+
+
+def worker(options):
+    socket = options["extensions_socket"]
+    folder = os.path.dirname(socket)
+    if os.path.exists(socket):
+        os.unlink(socket)
+    manager = Manager(socket, logger_plugin=options["logger_plugin"]).start()
+    sent = number(f"{folder}/acknowledged")
+    while True:
+        if sent >= number(f"{folder}/LINES") or not manager.extensions_by_uuid:
+            time.sleep(0.01)
+            continue
+        lines = [{"s": 0, "f": "load.cpp", "i": sent + n, "m": "load", "h": "h", "c": "c", "u": 1} for n in range(BATCH)]
+        try:
+            manager.status(json.dumps(lines))
+        except Exception as problem:  # A dead extension: osqueryd would lose these lines, we send them again.
+            print(problem, file=sys.stderr)
+            time.sleep(0.05)
+            continue
+        sent += BATCH
+        with open(f"{folder}/acknowledged.new", "w") as file:
+            file.write(str(sent))
+        os.rename(f"{folder}/acknowledged.new", f"{folder}/acknowledged")
+
+
+def watcher(options):
+    socket = options["extensions_socket"]
+    with open(options["extensions_autoload"]) as file:
+        extensions = [line.strip() for line in file if line.strip() and line[0] not in "#;"]
+    commands = [[sys.executable, os.path.abspath(__file__), sys.argv[1], "--worker"]]
+    commands += [[path, "--socket", socket, "--timeout", "3", "--interval", "1"] for path in extensions]
+    environment = os.environ | {"OSQUERY_EXTENSION": "true"}
+    processes = [subprocess.Popen(command, env=environment) for command in commands]
+
+    def end(*_):
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(10)
+        if os.path.exists(socket):
+            os.unlink(socket)
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    while True:
+        time.sleep(0.5)
+        for index, process in enumerate(processes):
+            if process.poll() is not None:
+                processes[index] = subprocess.Popen(commands[index], env=environment)
+
+
+options = flags(sys.argv[1].removeprefix("--flagfile="))
+worker(options) if "--worker" in sys.argv else watcher(options)
