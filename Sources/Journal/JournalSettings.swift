@@ -1,5 +1,4 @@
 import Glibc
-package import SystemCalls
 
 /// What an administrator can set for the way into the journal, by environment variables.
 package struct JournalSettings: Sendable {
@@ -39,11 +38,6 @@ package struct JournalSettings: Sendable {
                 complain("OSQUERY_JOURNAL_SPOOL_MAX=\(text) is no number of bytes, like 67108864 or 64M: 512M it is.")
             }
         }
-    }
-
-    /// Bytes that are kept in a spool's folder and have not come into the journal; those of an entry that is under way count, too.
-    package static func spooledBytes(at path: String) throws(SystemError) -> Int {
-        try SpoolDirectory.segments(at: path).reduce(0) { $0 + $1.size }
     }
 
     /// A number of bytes, with K, M or G behind it for powers of 1024.

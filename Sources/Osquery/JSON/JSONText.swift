@@ -23,7 +23,7 @@ package struct JSONText: Sendable {
     /// members behind that one, if they are found from the text's end.
     ///
     /// It is meant for what osqueryd makes of a snapshot: all rows first, and behind them members of which none is an array
-    /// (osquery: core/sql/query_data.cpp, serializeQueryLogItem).
+    /// (osquery: core/query.cpp, serializeQueryLogItem).
     ///
     /// - Returns: Whether the text is of that kind; where it is not, `body` was not called.
     @discardableResult

@@ -28,12 +28,14 @@ enum SpoolChecks {
             }
         }
         do {
-            let waiting = try JournalSettings.spooledBytes(at: path)
+            var entries = 0
+            let odd = try SpoolListing.forEachEntry(at: path) { entry, _ in entries += entry.size }
+            let waiting = entries + odd
             findings.append(
                 waiting > 0
                     ? .warning(
                         "\(waiting) bytes are kept at \(path) and have not come into the journal.",
-                        "systemctl status systemd-journald osqueryd")
+                        "systemctl status systemd-journald osqueryd; tutorial-extension spool list")
                     : .ok("Nothing waits at \(path)."))
         } catch {
             findings.append(.error("\(error)", "run this as root"))
