@@ -21,6 +21,7 @@ TRAITS := $(if $(LEAN),--disable-default-traits)
 UNSTRIPPED_RELEASE := -c release $(TRAITS) --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
 	-Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now
 RELEASE := $(UNSTRIPPED_RELEASE) -Xlinker -s
+FORWARDING_PACKAGES := $(TEST_PACKAGES) rsyslog
 RPM_PACKAGES := $(BUILD_PACKAGES) dpkg-dev python3 rpm rpmlint
 comma := ,
 DEB_PACKAGES := $(BUILD_PACKAGES) debhelper debootstrap lintian python3
@@ -33,7 +34,7 @@ EXAMPLES := $(notdir $(wildcard Examples/*))
 # How long each part is fuzzed.
 SECONDS := 60
 
-.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb test-system examples docs fuzz build install uninstall bench lint format cost deb rpm dist install-files clean build-packages demo-packages test-packages bench-packages deb-packages rpm-packages
+.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb test-system test-forwarding examples docs fuzz build install uninstall bench lint format cost deb rpm dist install-files clean build-packages demo-packages test-packages bench-packages deb-packages rpm-packages forwarding-packages
 
 help:
 	@echo 'make demo       install what is missing, build, carry logs into the journal and show them'
@@ -41,6 +42,7 @@ help:
 	@echo 'make test-faults  the tests of faults that take minutes'
 	@echo 'make test-deb   the Debian package with dpkg, in a clean system'
 	@echo 'make test-system  the Debian package in a container that systemd has booted'
+	@echo 'make test-forwarding  rsyslog, and the journal over TLS; installs rsyslog'
 	@echo 'make examples   build the packages of Examples'
 	@echo 'make docs       the documentation of the library Osquery, into .build/docs'
 	@echo 'make fuzz       fuzz what reads bytes that others wrote, for SECONDS=60 each part'
@@ -95,6 +97,10 @@ test-deb: deb .build/system/ready build $(VENV)/ready
 test-system: deb test-packages $(VENV)/ready
 	DEB=$(CURDIR)/build/$(NAME)_$(VERSION)_$(shell dpkg --print-architecture).deb Tests/Integration/with-systemd \
 		$(CURDIR)/$(VENV)/bin/python $(PYTEST) Tests/System
+
+# The files of packaging/forwarding. rsyslog is installed for it, which a system that has another syslog daemon will not like: in a container.
+test-forwarding: forwarding-packages build $(VENV)/ready
+	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) $(PYTEST) Tests/Forwarding
 
 .build/system/ready: | deb-packages
 	rm -rf .build/system
@@ -251,8 +257,8 @@ clean:
 	rm -rf .build build
 
 # Debian packages are installed when one is missing, and only then.
-build-packages demo-packages test-packages bench-packages deb-packages rpm-packages:
-	@packages='$($(subst build-packages,BUILD,$(subst demo-packages,DEMO,$(subst test-packages,TEST,$(subst bench-packages,BENCH,$(subst deb-packages,DEB,$(subst rpm-packages,RPM,$@))))))_PACKAGES)'; \
+build-packages demo-packages test-packages bench-packages deb-packages rpm-packages forwarding-packages:
+	@packages='$($(subst build-packages,BUILD,$(subst demo-packages,DEMO,$(subst test-packages,TEST,$(subst bench-packages,BENCH,$(subst deb-packages,DEB,$(subst rpm-packages,RPM,$(subst forwarding-packages,FORWARDING,$@)))))))_PACKAGES)'; \
 	dpkg-query -W $$packages >/dev/null 2>&1 || { echo "Installing $$packages (Debian)"; \
 		$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq $$packages; }
 
