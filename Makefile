@@ -34,7 +34,7 @@ EXAMPLES := $(notdir $(wildcard Examples/*))
 # How long each part is fuzzed.
 SECONDS := 60
 
-.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb test-system test-forwarding examples docs fuzz build install uninstall bench lint format cost deb rpm dist install-files clean build-packages demo-packages test-packages bench-packages deb-packages rpm-packages forwarding-packages
+.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb test-system test-forwarding examples docs fuzz build install uninstall bench lint format bench-receiver cost deb rpm dist install-files clean build-packages demo-packages test-packages bench-packages deb-packages rpm-packages forwarding-packages
 
 help:
 	@echo 'make demo       install what is missing, build, carry logs into the journal and show them'
@@ -53,6 +53,7 @@ help:
 	@echo 'make dist       what a release consists of: build/dist'
 	@echo 'make uninstall  take away what install brought'
 	@echo 'make bench      measure beside peers, and write docs/benchmarks.md; 10 minutes at most'
+	@echo 'make bench-receiver  many hosts that upload to one systemd-journal-remote'
 	@echo 'make cost       instructions and allocations a line, against Tests/Benchmarks/thresholds.json'
 	@echo 'make lint       check the format, strictly'
 	@echo 'make format     format the Swift sources'
@@ -221,6 +222,10 @@ bench: bench-packages build .build/bench/driver .build/bench/floor .build/bench/
 	JOURNAL_MAX=8G Tests/Integration/with-journald $(PYTHON) $(BENCH)/bench.py $(CURDIR)/build/$(NAME).ext $(CURDIR)/.build/bench \
 		$(CURDIR)/$(VENV)/bin/python $(CURDIR)/.build/bench/results.json
 	$(PYTHON) $(BENCH)/report.py .build/bench/results.json .build/bench/micro.md .build/bench/units.json docs
+
+# Many hosts that upload to one systemd-journal-remote; prints the table of docs/scaling.md.
+bench-receiver: test-packages build .build/bench/driver
+	Tests/Integration/with-journald $(PYTHON) $(BENCH)/receiver.py $(CURDIR)/build/$(NAME).ext $(CURDIR)/.build/bench
 
 # Instructions and allocations a line, which may not exceed those of Tests/Benchmarks/thresholds.json.
 cost: bench-packages build .build/bench/driver
