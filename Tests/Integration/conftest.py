@@ -62,6 +62,16 @@ class Journald:
         while is_running(pid):
             time.sleep(0.001)
 
+    def leave(self):
+        """Ends in order, and takes its socket's name along: nobody is there any more, for whoever is connected or would be."""
+        os.rename(self.SOCKET, self.SOCKET + ".away")
+        self.kill(signal.SIGTERM)
+
+    def come_back(self):
+        os.unlink(self.SOCKET + ".away")
+        self.start()
+        wait_until(lambda: os.path.exists(self.SOCKET))
+
     held = None
 
     def hold_socket(self):
@@ -105,7 +115,10 @@ def journald():
     journald = Journald()
     yield journald
     if os.path.exists(Journald.SOCKET + ".away"):
-        os.rename(Journald.SOCKET + ".away", Journald.SOCKET)
+        if is_running(journald.pid):
+            os.rename(Journald.SOCKET + ".away", Journald.SOCKET)
+        else:
+            os.unlink(Journald.SOCKET + ".away")
     if journald.held:
         journald.kill()
         os.unlink(Journald.SOCKET)

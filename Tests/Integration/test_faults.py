@@ -77,12 +77,12 @@ def spooled_bytes(extension):
 
 
 def test_the_socket_is_away_for_10_s_under_50_lines_a_second(manager, start, journal, journald):
-    os.rename(journald.SOCKET, journald.SOCKET + ".away")
+    journald.leave()
     extension = start()
     load = Load(manager, pause=0.02)
     time.sleep(10)
     assert spooled_bytes(extension) > 0
-    os.rename(journald.SOCKET + ".away", journald.SOCKET)
+    journald.come_back()
     time.sleep(1)
     load.stop()
     all_there(journal, load)
@@ -205,9 +205,9 @@ def test_it_is_killed_at_200_random_moments(manager, journal, journald):
         extension = RunningExtension(manager, env={"OSQUERY_JOURNAL_WAIT": "0"})
         manager.wait_for_registration()
         if kill % 4 == 0:
-            os.rename(journald.SOCKET, journald.SOCKET + ".away")
+            journald.leave()
         if kill % 4 == 2:
-            os.rename(journald.SOCKET + ".away", journald.SOCKET)
+            journald.come_back()
         moment = time.monotonic() + generator.uniform(0.001, 0.06)
         timer = threading.Timer(moment - time.monotonic(), extension.process.kill)
         timer.start()
@@ -240,11 +240,11 @@ def test_clean_stops_double_nothing(manager, journal, journald):
     for round in range(10):
         # Before the start: libsystemd does not tell what it sends to a socket that goes in that very moment.
         if round % 2 == 0:
-            os.rename(journald.SOCKET, journald.SOCKET + ".away")
+            journald.leave()
         extension = RunningExtension(manager, env={"OSQUERY_JOURNAL_WAIT": "0"})
         manager.wait_for_registration()
         if round % 2 == 1:
-            os.rename(journald.SOCKET + ".away", journald.SOCKET)
+            journald.come_back()
         for _ in range(300):
             manager.result(text("clean", 0, total))
             total += 1
@@ -257,7 +257,7 @@ def test_clean_stops_double_nothing(manager, journal, journald):
 
 
 def test_what_a_predecessor_leaves_when_it_ends_late_is_taken_up(manager, journal, journald):
-    os.rename(journald.SOCKET, journald.SOCKET + ".away")
+    journald.leave()
     first = RunningExtension(manager, env=FAST)
     manager.wait_for_registration()
     manager.result(text("late", 0, 0))
@@ -265,7 +265,7 @@ def test_what_a_predecessor_leaves_when_it_ends_late_is_taken_up(manager, journa
     manager.wait_for_registration()
     wait_until(lambda: "another process holds" in second.words())
     assert first.end() == 0
-    os.rename(journald.SOCKET + ".away", journald.SOCKET)
+    journald.come_back()
     wait_until(lambda: entries_of(journal, "late", 0) == [0], pause=0.1)
     assert second.end() == 0
 
@@ -286,19 +286,19 @@ def test_what_cannot_be_read_is_tried_again_without_a_spin(manager, start, journ
     """The replay cannot make its file: it says so once, costs nothing meanwhile, and goes on when it can."""
     extension = RunningExtension(manager, env=FAST)
     manager.wait_for_registration()
-    os.rename(journald.SOCKET, journald.SOCKET + ".away")
+    journald.leave()
     manager.result(text("again", 0, 0))
     assert extension.end() == 0
     position = os.path.join(extension.spool, "replayed")
     os.unlink(position)
     os.mkdir(position)
-    os.rename(journald.SOCKET + ".away", journald.SOCKET)
+    journald.come_back()
     # A line makes the replay begin that the start could not.
     second = start(env=FAST)
     before = second.cpu()
-    os.rename(journald.SOCKET, journald.SOCKET + ".away")
+    journald.leave()
     manager.result(text("again", 0, 1))
-    os.rename(journald.SOCKET + ".away", journald.SOCKET)
+    journald.come_back()
     time.sleep(3)
     assert second.cpu() - before < 0.1
     assert second.words().count("Is a directory") <= 2
@@ -311,7 +311,7 @@ def test_a_full_disk_holds_the_call_until_there_is_room(manager, start, journal,
     with small_disk(tmp_path) as disk:
         extension = start(env={**FAST, "OSQUERY_JOURNAL_SPOOL": str(disk / "spool")})
         manager.result(text("full", 0, 0))
-        os.rename(journald.SOCKET, journald.SOCKET + ".away")
+        journald.leave()
         load = Load(manager, name="full", pause=0)
         padding = disk / "padding"
         padding.write_bytes(b"x" * (7 << 20))
@@ -324,7 +324,7 @@ def test_a_full_disk_holds_the_call_until_there_is_room(manager, start, journal,
         assert "osqueryd has to wait" in extension.words()
         padding.unlink()
         wait_until(lambda: load.acknowledged[0] > held)
-        os.rename(journald.SOCKET + ".away", journald.SOCKET)
+        journald.come_back()
         time.sleep(0.5)
         load.stop()
         wait_until(lambda: spooled_bytes(extension) == 0, 30)
@@ -337,14 +337,14 @@ def test_a_full_disk_holds_the_call_until_there_is_room(manager, start, journal,
 def test_a_disk_that_is_read_only_for_a_while(manager, start, journal, journald, tmp_path):
     with small_disk(tmp_path, "ro") as disk:
         extension = start(env={**FAST, "OSQUERY_JOURNAL_SPOOL": str(disk / "spool")})
-        os.rename(journald.SOCKET, journald.SOCKET + ".away")
+        journald.leave()
         load = Load(manager, name="readonly", pause=0.01)
         time.sleep(1)
         assert load.acknowledged == [0]
         assert "Read-only file system" in extension.words()
         subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
         wait_until(lambda: load.acknowledged[0] > 10)
-        os.rename(journald.SOCKET + ".away", journald.SOCKET)
+        journald.come_back()
         time.sleep(0.5)
         load.stop()
         all_there(journal, load)
@@ -353,12 +353,12 @@ def test_a_disk_that_is_read_only_for_a_while(manager, start, journal, journald,
 
 def test_a_spool_at_its_bound_holds_the_call(manager, start, journal, journald):
     extension = start(env={**FAST, "OSQUERY_JOURNAL_SPOOL_MAX": "64K"})
-    os.rename(journald.SOCKET, journald.SOCKET + ".away")
+    journald.leave()
     load = Load(manager, name="bound")
     time.sleep(2)
     assert spooled_bytes(extension) <= 64 << 10
     assert "reached its bound" in extension.words()
-    os.rename(journald.SOCKET + ".away", journald.SOCKET)
+    journald.come_back()
     time.sleep(2)
     load.stop()
     all_there(journal, load)
@@ -398,12 +398,12 @@ def test_a_flush_that_fails_is_followed_by_writing_anew(manager, start, journal,
 
 def test_the_spools_folder_is_removed_while_it_is_in_use(manager, start, journal, journald):
     extension = start(env=FAST)
-    os.rename(journald.SOCKET, journald.SOCKET + ".away")
+    journald.leave()
     load = Load(manager, name="gone", pause=0.005)
     time.sleep(1)
     subprocess.run(["rm", "-r", extension.spool], check=True)
     time.sleep(1)
-    os.rename(journald.SOCKET + ".away", journald.SOCKET)
+    journald.come_back()
     time.sleep(1)
     load.stop()
     all_there(journal, load)
@@ -413,7 +413,7 @@ def test_damaged_and_torn_entries_are_set_aside_and_the_rest_is_replayed(manager
     """The file cut at every byte of its last two entries, and a byte flipped in the middle: the whole ones are replayed."""
     extension = RunningExtension(manager, env={"OSQUERY_JOURNAL_WAIT": "0"})
     manager.wait_for_registration()
-    os.rename(journald.SOCKET, journald.SOCKET + ".away")
+    journald.leave()
     for number in range(4):
         manager.result(text("torn", 0, number))
     assert extension.end() == 0
@@ -421,7 +421,7 @@ def test_damaged_and_torn_entries_are_set_aside_and_the_rest_is_replayed(manager
     whole = open(os.path.join(extension.spool, name), "rb").read()
     ends = [match.start() for match in re.finditer(b"__CURSOR=", whole)] + [len(whole)]
     assert len(ends) == 5
-    os.rename(journald.SOCKET + ".away", journald.SOCKET)
+    journald.come_back()
     cuts = [(whole[:cut], sum(end <= cut for end in ends[1:])) for cut in range(ends[2], len(whole))]
     flips = []
     for position in range(ends[1], ends[2], 7):
@@ -444,7 +444,7 @@ def test_damaged_and_torn_entries_are_set_aside_and_the_rest_is_replayed(manager
 def test_systemd_journal_remote_imports_the_spool(manager, journald, tmp_path):
     extension = RunningExtension(manager, env={"OSQUERY_JOURNAL_WAIT": "0"})
     manager.wait_for_registration()
-    os.rename(journald.SOCKET, journald.SOCKET + ".away")
+    journald.leave()
     texts = ['{"name":"remote","counter":0}', "two\nlines", "\0", "", '{"name":"é"}']
     for line in texts:
         manager.result(line)
@@ -464,7 +464,7 @@ def test_systemd_journal_remote_imports_the_spool(manager, journald, tmp_path):
 
 def test_the_spool_is_nobody_elses_business(manager, start, journald, tmp_path):
     extension = start(env=FAST)
-    os.rename(journald.SOCKET, journald.SOCKET + ".away")
+    journald.leave()
     manager.result("{}")
     assert os.stat(extension.spool).st_mode & 0o777 == 0o700
     for name in os.listdir(extension.spool):

@@ -45,7 +45,7 @@ def test_sent_lines_are_counted(manager, extension, journal):
 
 
 def test_spooled_and_replayed_lines_are_counted(manager, extension, journald):
-    os.rename(Journald.SOCKET, Journald.SOCKET + ".away")
+    Journald().leave()
     for number in range(30):
         manager.result(RESULT % number)
     spooled = row(manager)
@@ -53,7 +53,7 @@ def test_spooled_and_replayed_lines_are_counted(manager, extension, journald):
     assert spooled["spool_bytes"] == sum(
         entry.stat().st_size for entry in os.scandir(extension.spool) if entry.name.startswith("spool-"))
     wait_until(lambda: row(manager)["spool_oldest_age"] >= 1)
-    os.rename(Journald.SOCKET + ".away", Journald.SOCKET)
+    Journald().come_back()
     wait_until(lambda: row(manager)["entries_replayed"] == 30)
     wait_until(lambda: row(manager)["spool_bytes"] == 0)
     assert "spool_oldest_age" not in row(manager)

@@ -11,7 +11,7 @@ def spool(folder, *arguments, **options):
 
 
 def test_what_waits_is_listed_exported_and_dropped(manager, start, journald, tmp_path):
-    os.rename(journald.SOCKET, journald.SOCKET + ".away")
+    journald.leave()
     extension = start()
     texts = [f'{{"name":"kept","counter":{number}}}' for number in range(5)]
     for text in texts:
@@ -37,7 +37,7 @@ def test_what_waits_is_listed_exported_and_dropped(manager, start, journald, tmp
 
 
 def test_damage_is_said_and_left_out(manager, start, journald):
-    os.rename(journald.SOCKET, journald.SOCKET + ".away")
+    journald.leave()
     extension = start()
     for number in range(3):
         manager.result(f'{{"name":"kept","counter":{number}}}')
