@@ -9,11 +9,11 @@ package enum JournalEcho {
 
     /// Whether an entry that says `message` has come into the journal within 3 s.
     package static func isHeard(message: String, identifier: String) throws(SystemError) -> Bool {
-        let mark = "TUTORIAL_EXTENSION_CHECK=\(UInt64.random(in: .min ... .max))"
+        let mark = "\(UInt64.random(in: .min ... .max))"
         var entry = JournalEntry()
         entry.add("PRIORITY=7")
         entry.add("SYSLOG_IDENTIFIER", identifier)
-        entry.add("TUTORIAL_EXTENSION_CHECK", String(mark.split(separator: "=")[1]))
+        entry.add("TUTORIAL_EXTENSION_CHECK", mark)
         let text = Array("MESSAGE=\(message)".utf8)
         let result = text.withUnsafeBytes { text in
             Result { () throws(SystemError) in try entry.sendIfPossible(message: text) }
@@ -23,7 +23,7 @@ package enum JournalEcho {
         let code = sd_journal_open(&journal, Int32(SD_JOURNAL_LOCAL_ONLY))
         guard code >= 0 else { throw SystemError("open", "the journal", code: -code) }
         defer { sd_journal_close(journal) }
-        guard sd_journal_add_match(journal, mark, 0) >= 0 else { return false }
+        guard sd_journal_add_match(journal, "TUTORIAL_EXTENSION_CHECK=\(mark)", 0) >= 0 else { return false }
         for _ in 0..<tries {
             // A file of the journal may have been made only now.
             sd_journal_process(journal)

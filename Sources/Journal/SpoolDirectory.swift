@@ -92,33 +92,26 @@ final class SpoolDirectory: Sendable {
 
     /// The segments there are, oldest first: the number of each one's first entry, and its size.
     func segments() throws(SystemError) -> [(first: UInt64, size: Int)] {
-        try Self.segments(in: dup(descriptor), path)
+        try Self.segments(in: descriptor, path)
     }
 
     /// The segments of a folder that another process may hold.
     static func segments(at path: String) throws(SystemError) -> [(first: UInt64, size: Int)] {
-        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        guard descriptor >= 0 else { throw SystemError("open the spool's folder", path) }
-        return try segments(in: descriptor, path)
+        let folder = try FileDescriptor(
+            Glibc.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), or: "open the spool's folder", path)
+        return try segments(in: folder.rawValue, path)
     }
 
-    /// - Parameter descriptor: The open folder, which is closed.
     private static func segments(
-        in descriptor: Int32, _ path: String
+        in folder: Int32, _ path: String
     ) throws(SystemError) -> [(first: UInt64, size: Int)] {
-        guard let listing = fdopendir(descriptor) else { throw SystemError("list", path) }
-        defer { closedir(listing) }
-        rewinddir(listing)
         var segments: [(first: UInt64, size: Int)] = []
-        while let entry = readdir(listing) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
+        for name in try namesInFolder(closing: dup(folder), path) {
             guard name.hasPrefix(segmentPrefix), name.hasSuffix(suffix),
                 let first = UInt64(name.dropFirst(segmentPrefix.count).dropLast(suffix.count), radix: 16)
             else { continue }
             var status = stat()
-            guard fstatat(dirfd(listing), name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG
+            guard fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG
             else { continue }
             segments.append((first, Int(status.st_size)))
         }

@@ -70,6 +70,13 @@ enum SpoolEntry {
         return Head(number: number, length: Int(length), checksum: checksum)
     }
 
+    /// The body behind a head that `bytes` begin with; nil where it is not all there, or damaged.
+    static func body(behind head: Head, in bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+        guard head.length <= bytes.count - headLength else { return nil }
+        let body = Array(bytes[headLength..<headLength + head.length])
+        return checksum(body.span.bytes) == head.checksum ? body : nil
+    }
+
     private static func parseNumber(_ bytes: UnsafeRawBufferPointer, _ offset: Int, then end: StaticString) -> UInt64? {
         let digits = String(decoding: bytes[offset..<offset + 16], as: UTF8.self)
         guard memcmp(bytes.baseAddress! + offset + 16, end.utf8Start, end.utf8CodeUnitCount) == 0 else { return nil }

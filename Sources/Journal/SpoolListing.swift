@@ -68,18 +68,12 @@ package enum SpoolListing {
         var odd = 0
         while offset < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
-            guard let head = SpoolEntry.parseHead(rest), head.length <= rest.count - SpoolEntry.headLength else {
+            guard let head = SpoolEntry.parseHead(rest), let body = SpoolEntry.body(behind: head, in: rest) else {
                 let distance = SpoolReader.distanceToEntry(rest)
                 (offset, odd) = (offset + distance, odd + distance)
                 continue
             }
             let size = SpoolEntry.headLength + head.length
-            let body = Array(rest[SpoolEntry.headLength..<size])
-            if SpoolEntry.checksum(body.span.bytes) != head.checksum {
-                let distance = SpoolReader.distanceToEntry(rest)
-                (offset, odd) = (offset + distance, odd + distance)
-                continue
-            }
             if head.number > replayed {
                 let entry = Entry(
                     number: head.number, received: SpoolEntry.timestamp(of: body), size: size, file: file)

@@ -1,5 +1,6 @@
 import Glibc
 import Osquery
+import SystemCalls
 import Systemd
 
 /// The table `systemd`: the system's units. Those of users' own systemd instances are not in it.
@@ -81,8 +82,6 @@ struct SystemdTable: TablePlugin {
         guard let kind, ["file", "append", "truncate"].contains(kind), let pid = unit.mainPID, pid > 0 else {
             return kind
         }
-        var path = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let length = readlink("/proc/\(pid)/fd/\(descriptor)", &path, path.count)
-        return length > 0 ? String(decoding: path[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self) : kind
+        return linkTarget(of: "/proc/\(pid)/fd/\(descriptor)") ?? kind
     }
 }

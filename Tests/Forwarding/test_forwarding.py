@@ -8,6 +8,7 @@ import time
 
 import pytest
 from observed import observed_requests
+from osqueryd import wait_until
 
 FILES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../packaging/forwarding")
 TOOLS = "/lib/systemd"
@@ -20,13 +21,6 @@ def packaged(name, **replacements):
         assert old in text, old
         text = text.replace(old, str(new))
     return text
-
-
-def wait_until(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come to hold in time"
-        time.sleep(0.05)
 
 
 def log_observed(manager):
@@ -71,8 +65,8 @@ def test_rsyslog_brings_fields_and_makes_no_circle(manager, extension, journal, 
     manager.result(json.dumps({"name": "syslog", "columns": {"message": "from the pipe"}, "action": "added"}))
     subprocess.run(["systemd-cat", "-t", "foreign"], input="".join(f"line {n}\n" for n in range(50)), text=True, check=True)
     ours = [entry for entry in journal.entries() if "OSQUERY_LOG_TYPE" in entry]
-    wait_until(lambda: len(lines_of(output)) >= len(ours))
-    wait_until(lambda: sum("foreign" in line for line in received) >= 50)
+    wait_until(lambda: len(lines_of(output)) >= len(ours), 20, 0.05)
+    wait_until(lambda: sum("foreign" in line for line in received) >= 50, 20, 0.05)
     time.sleep(1)
     assert sum("foreign" in line for line in received) == 50
     assert not [line for line in received if "osquery" in line or "from the pipe" in line or "tutorial-extension" in line]
@@ -135,7 +129,7 @@ def test_journal_upload_brings_all_fields_also_after_the_receiver_was_away(manag
         sender = upload()
         log_observed(manager)
         ours = [entry for entry in journal.entries() if "OSQUERY_LOG_TYPE" in entry]
-        wait_until(lambda: len(arrived()) >= len(ours))
+        wait_until(lambda: len(arrived()) >= len(ours), 20, 0.05)
         receiver.terminate()
         receiver.wait(20)
         log_observed(manager)
@@ -147,7 +141,7 @@ def test_journal_upload_brings_all_fields_also_after_the_receiver_was_away(manag
         time.sleep(1)
         sender = upload()
         ours = [entry for entry in journal.entries() if "OSQUERY_LOG_TYPE" in entry]
-        wait_until(lambda: len(arrived()) >= len(ours))
+        wait_until(lambda: len(arrived()) >= len(ours), 20, 0.05)
         since = journal.since * 1e6
         there = [entry for entry in arrived() if int(entry["__REALTIME_TIMESTAMP"]) >= since]
         # What was under way when the receiver went is sent again.

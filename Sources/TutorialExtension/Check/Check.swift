@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Journal
 import Osquery
+import SystemCalls
 
 /// Looks at all that an administrator would, and says what is wrong and how it is mended.
 struct Check: ParsableCommand {
@@ -64,10 +65,5 @@ struct Check: ParsableCommand {
         return findings + running.findings
     }
 
-    private static var ownPath: String {
-        var path = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let length = readlink("/proc/self/exe", &path, path.count)
-        return length > 0
-            ? String(decoding: path[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self) : CommandLine.arguments[0]
-    }
+    private static var ownPath: String { linkTarget(of: "/proc/self/exe") ?? CommandLine.arguments[0] }
 }

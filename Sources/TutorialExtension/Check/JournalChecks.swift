@@ -68,15 +68,7 @@ enum JournalChecks {
     }
 
     private static func files(in folder: String) -> [String] {
-        guard let listing = opendir(folder) else { return [] }
-        defer { closedir(listing) }
-        var files: [String] = []
-        while let entry = readdir(listing) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name.hasSuffix(".conf") { files.append("\(folder)/\(name)") }
-        }
-        return files
+        let names = try? namesInFolder(closing: open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), folder)
+        return (names ?? []).filter { $0.hasSuffix(".conf") }.map { "\(folder)/\($0)" }
     }
 }

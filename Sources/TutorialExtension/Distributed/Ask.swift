@@ -65,7 +65,6 @@ struct Ask: ParsableCommand {
     }
 
     private func fail(_ text: String) {
-        let line = "Error: \(text)\n"
-        write(STDERR_FILENO, line, line.utf8.count)
+        Words.say("Error: \(text)")
     }
 }

@@ -65,16 +65,7 @@ final class QueryFolder: Sendable {
 
     /// What is there, in the order of the names; of more than `limit` files the first.
     func entries(limit: Int) throws(SystemError) -> [Entry] {
-        guard let listing = fdopendir(dup(folder.rawValue)) else { throw SystemError("list", path) }
-        defer { closedir(listing) }
-        rewinddir(listing)
-        var names: [String] = []
-        while let entry = readdir(listing) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if QueryFile.isQuery(name) { names.append(name) }
-        }
+        let names = try namesInFolder(closing: dup(folder.rawValue), path).filter(QueryFile.isQuery)
         return names.sorted().prefix(limit).map(entry)
     }
 

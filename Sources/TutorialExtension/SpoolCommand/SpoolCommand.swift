@@ -19,7 +19,7 @@ struct SpoolCommand: ParsableCommand {
         var directory: String?
 
         var path: String {
-            directory ?? JournalSettings(environment: { Environment[$0] }, complain: { SpoolCommand.fail($0) }).spool
+            directory ?? JournalSettings(environment: { Environment[$0] }, complain: { Words.say($0) }).spool
         }
     }
 
@@ -69,7 +69,7 @@ struct SpoolCommand: ParsableCommand {
                         written += result
                     }
                 }
-                if odd > 0 { SpoolCommand.fail("\(odd) bytes that are no whole entry were left out.") }
+                if odd > 0 { Words.say("\(odd) bytes that are no whole entry were left out.") }
             }
         }
     }
@@ -98,14 +98,9 @@ struct SpoolCommand: ParsableCommand {
         do {
             try body()
         } catch let error as SystemError {
-            if error.code == ENOENT { return fail("Nothing is kept: there is no folder for it yet.") }
-            fail("\(error)" + (error.code == EWOULDBLOCK ? " Stop osqueryd before." : ""))
+            if error.code == ENOENT { return Words.say("Nothing is kept: there is no folder for it yet.") }
+            Words.say("\(error)" + (error.code == EWOULDBLOCK ? " Stop osqueryd before." : ""))
             throw ExitCode(error.code == EACCES || error.code == EPERM ? 77 : 70)
         }
-    }
-
-    private static func fail(_ text: String) {
-        let line = "\(text)\n"
-        write(STDERR_FILENO, line, line.utf8.count)
     }
 }

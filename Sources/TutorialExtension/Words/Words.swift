@@ -16,6 +16,12 @@ enum Words {
         return logger
     }
 
+    /// Says a line on stderr, for commands that people run.
+    static func say(_ text: String) {
+        let line = "\(text)\n"
+        write(STDERR_FILENO, line, line.utf8.count)
+    }
+
     /// Whether stderr is the journal's: JOURNAL_STREAM names the stream's device and inode (systemd.exec(5)).
     private static var isStandardErrorJournal: Bool {
         var status = stat()
