@@ -19,7 +19,8 @@ TEST_PACKAGES := $(BUILD_PACKAGES) dbus g++ gcc libboost-dev libc6-dev libthrift
 # The package traits: `make build LEAN=1` leaves the HTTP client out, and the config plugin with it.
 TRAITS := $(if $(LEAN),--disable-default-traits)
 UNSTRIPPED_RELEASE := -c release $(TRAITS) --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
-	-Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now
+	-Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now \
+	$(foreach language,cc cxx,-X$(language) -ffile-prefix-map=$(CURDIR)=.) -Xswiftc -file-prefix-map -Xswiftc $(CURDIR)=.
 RELEASE := $(UNSTRIPPED_RELEASE) -Xlinker -s
 FORWARDING_PACKAGES := $(TEST_PACKAGES) rsyslog
 RPM_PACKAGES := $(BUILD_PACKAGES) dpkg-dev python3 rpm rpmlint
