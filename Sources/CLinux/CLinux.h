@@ -3,6 +3,7 @@
 #define CLINUX_H
 
 #include <elf.h>
+#include <linux/landlock.h>
 #include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -11,7 +12,9 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 /* The C library declares the rest only under _GNU_SOURCE, with which its fd_set would differ from the Glibc module's. */
 
@@ -30,8 +33,9 @@ struct dl_phdr_info {
 };
 extern int dl_iterate_phdr(int (*callback)(struct dl_phdr_info *info, size_t size, void *data), void *data);
 
-/* fcntl(2) */
+/* fcntl(2), open(2) */
 #define F_SETLEASE 1024
+#define O_PATH 010000000
 
 /* unix(7): what SO_PEERCRED tells */
 struct ucred {
@@ -43,5 +47,22 @@ struct ucred {
 /* prctl(2), whose number of arguments differs, which Swift cannot call */
 static inline int set_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 static inline int set_not_dumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+/* landlock(7), which the C library has no functions for; what is handled is all of the attributes that we use */
+static inline int landlock_version(void)
+{
+    return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
+static inline int landlock_create(uint64_t handled)
+{
+    struct landlock_ruleset_attr attributes = {.handled_access_fs = handled};
+    return (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes.handled_access_fs, 0);
+}
+static inline int landlock_allow(int rules, uint64_t access, int folder)
+{
+    struct landlock_path_beneath_attr attributes = {.allowed_access = access, .parent_fd = folder};
+    return (int)syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &attributes, 0);
+}
+static inline int landlock_enter(int rules) { return (int)syscall(SYS_landlock_restrict_self, rules, 0); }
 
 #endif

@@ -10,6 +10,8 @@ package enum JournalEvent: Sendable {
     case replayed(entries: Int)
     /// Bytes of the spool that are no entry were put into a file.
     case damaged(bytes: Int, file: String)
+    /// The spool's folder is gone, and none can be made in its place: what is kept now, no other process will find.
+    case detached(SystemError)
     /// Entries can be brought nowhere, and calls are held.
     case holding(SystemError)
     /// They can again.

@@ -35,7 +35,7 @@ package final class JournalWriter: Sendable {
     package init(_ settings: JournalSettings, report: @escaping @Sendable (JournalEvent) -> Void) {
         self.settings = settings
         self.report = report
-        spool = Spool(path: settings.spool, limit: settings.spoolLimit)
+        spool = Spool(path: settings.spool, limit: settings.spoolLimit, report: report)
         drain = JournalDrain(spool, report: report)
         bootID = Self.currentBootID
     }

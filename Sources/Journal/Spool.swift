@@ -11,8 +11,12 @@ final class Spool: @unchecked Sendable {
     let path: String
     /// Bytes that the spool may hold.
     let limit: Int
+    private let report: @Sendable (JournalEvent) -> Void
     private let lock = Condition()
     private var directory: SpoolDirectory?
+    /// A file of the folder without a name, for when the folder was removed and none can be made in its place.
+    private var reserve: FileDescriptor?
+    private var isDetached = false
     /// Oldest first.
     private var segments: [SpoolSegment] = []
     /// Whether the last segment is ours to append to.
@@ -22,9 +26,10 @@ final class Spool: @unchecked Sendable {
     private var isSyncing = false
     private var bytes = 0
 
-    init(path: String, limit: Int) {
+    init(path: String, limit: Int, report: @escaping @Sendable (JournalEvent) -> Void) {
         self.path = path
         self.limit = limit
+        self.report = report
     }
 
     /// Opens the folder, and finds what an earlier process left in it.
@@ -46,14 +51,18 @@ final class Spool: @unchecked Sendable {
     /// - Returns: The entry's number.
     func append(_ body: [UInt8]) throws(SystemError) -> UInt64 {
         try lock.withLock { () throws(SystemError) in
-            if directory?.isInPlace != true { try openDirectory() }
+            if directory?.isInPlace != true { try replaceDirectory() }
             let number = lastNumber + 1
             let head = SpoolEntry.head(number: number, body: body)
             let size = head.count + body.count
             guard bytes + size <= limit else {
                 throw SystemError("add an entry to the spool, which has reached its bound, at", path, code: EDQUOT)
             }
-            if !isAppendable || segments.last!.size >= Self.segmentSize { try beginSegment(number) }
+            if isDetached {
+                if !isAppendable { try beginReserve(number) }
+            } else if !isAppendable || segments.last!.size >= Self.segmentSize {
+                try beginSegment(number)
+            }
             try segments.last!.append([head, body])
             lastNumber = number
             bytes += size
@@ -103,6 +112,7 @@ final class Spool: @unchecked Sendable {
             segments.removeFirst()
             bytes -= oldest.size
             if segments.isEmpty {
+                if isDetached, let file = reserve?.rawValue { ftruncate(file, 0) }
                 isAppendable = false
                 // Whoever waits for these to be on the disk need not: they are in the journal.
                 syncedNumber = lastNumber
@@ -145,6 +155,27 @@ final class Spool: @unchecked Sendable {
         syncedNumber = lastNumber
         isAppendable = false
         directory = new
+        isDetached = false
+        if reserve == nil { reserve = try? new.namelessFile() }
+    }
+
+    /// Opens another folder, where the one before is not there any more. Where none can be made, which is so in a sandbox, entries go
+    /// on to where they go, or to the reserve: those files are on the disk, but no other process can find them.
+    private func replaceDirectory() throws(SystemError) {
+        do {
+            try openDirectory()
+        } catch {
+            guard reserve != nil else { throw error }
+            if !isDetached { report(.detached(error)) }
+            isDetached = true
+        }
+    }
+
+    private func beginReserve(_ number: UInt64) throws(SystemError) {
+        let file = dup(reserve?.rawValue ?? -1)
+        guard file >= 0 else { throw SystemError("open the reserve of the spool at", path) }
+        segments.append(SpoolSegment(first: number, file: file, size: 0))
+        isAppendable = true
     }
 
     private func beginSegment(_ number: UInt64) throws(SystemError) {
@@ -163,6 +194,7 @@ final class Spool: @unchecked Sendable {
         segments.append(SpoolSegment(first: number, file: file, size: 0))
         isAppendable = true
     }
+
     /// Writes what is not on the disk yet once more, into a new segment.
     ///
     /// After a flush that failed the next one may succeed although nothing was written: the kernel tells of a page that it

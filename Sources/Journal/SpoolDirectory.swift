@@ -70,6 +70,16 @@ final class SpoolDirectory: Sendable {
         return file
     }
 
+    /// A file to append to, which is there for as long as it is open.
+    func namelessFile() throws(SystemError) -> FileDescriptor {
+        let name = "reserve"
+        remove(name)
+        let file = try FileDescriptor(
+            open(name, O_RDWR | O_CREAT | O_EXCL | O_APPEND), or: "make", "\(path)/\(name)")
+        remove(name)
+        return file
+    }
+
     func rename(_ name: String, to newName: String) throws(SystemError) {
         guard renameat(descriptor, name, descriptor, newName) == 0 else {
             throw SystemError("rename", "\(path)/\(name)")

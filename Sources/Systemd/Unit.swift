@@ -8,6 +8,8 @@ package struct Unit: Sendable, Equatable {
     package var unitFileState: String?
     /// The unit's file.
     package var fragmentPath: String?
+    /// The files that add to it, in the order in which they count.
+    package var dropInPaths: [String] = []
     /// When it became active last, in microseconds since 1970.
     package var activeEnterTimestamp: UInt64?
     package var mainPID: UInt32?
@@ -26,6 +28,21 @@ package struct Unit: Sendable, Equatable {
     package var mainExitStatus: Int32?
 
     package init() {}
+
+    /// Where output goes: systemd's word for it or, where that says that it is a file, the file's path.
+    ///
+    /// The path is not told over D-Bus. It stands in the unit's files; the link in proc(5) may only be followed by who could trace the
+    /// process.
+    ///
+    /// - Parameters:
+    ///   - kind: What systemd says, ``standardOutput`` or ``standardError``.
+    ///   - setting: `StandardOutput` or `StandardError`.
+    package func output(_ kind: String?, _ setting: String) -> String? {
+        guard let kind, ["file", "append", "truncate"].contains(kind), let fragmentPath,
+            let value = UnitFile(paths: [fragmentPath] + dropInPaths)[setting], value.hasPrefix("\(kind):")
+        else { return kind }
+        return UnitSpecifiers(name: name).resolve(String(value.dropFirst(kind.count + 1))) ?? kind
+    }
 }
 
 /// A command of a service.

@@ -7,6 +7,7 @@ package enum UnitProperty: String, Sendable, CaseIterable {
     case subState = "SubState"
     case unitFileState = "UnitFileState"
     case fragmentPath = "FragmentPath"
+    case dropInPaths = "DropInPaths"
     case activeEnterTimestamp = "ActiveEnterTimestamp"
 
     // Of some types of unit only.
@@ -26,7 +27,7 @@ package enum UnitProperty: String, Sendable, CaseIterable {
     static let listed: Set<UnitProperty> = [.name, .description, .loadState, .activeState, .subState]
 
     /// Those that every unit has.
-    static let common = listed.union([.unitFileState, .fragmentPath, .activeEnterTimestamp])
+    static let common = listed.union([.unitFileState, .fragmentPath, .dropInPaths, .activeEnterTimestamp])
 
     /// Reads the property's value into `unit`, which stays as it is where the value is of another type than systemd's is today.
     func read(_ value: DBusValue, into unit: inout Unit) throws(SystemdError) {
@@ -38,6 +39,7 @@ package enum UnitProperty: String, Sendable, CaseIterable {
         case .subState: unit.subState = try value.text() ?? unit.subState
         case .unitFileState: unit.unitFileState = try value.text()?.nonEmpty
         case .fragmentPath: unit.fragmentPath = try value.text()?.nonEmpty
+        case .dropInPaths: unit.dropInPaths = try value.texts() ?? []
         case .standardOutput: unit.standardOutput = try value.text()
         case .standardError: unit.standardError = try value.text()
         case .user: unit.user = try value.text()?.nonEmpty
@@ -61,6 +63,10 @@ extension DBusValue {
         try read("s") { (bytes) throws(SystemdError) in try bytes.string() }
     }
 
+    fileprivate func texts() throws(SystemdError) -> [String]? {
+        try read("as") { (bytes) throws(SystemdError) in try bytes.strings() }
+    }
+
     fileprivate func uint32() throws(SystemdError) -> UInt32? {
         try read("u") { (bytes) throws(SystemdError) in try bytes.number(as: UInt32.self) }
     }
@@ -79,10 +85,7 @@ extension DBusValue {
             var commands: [ExecCommand] = []
             try bytes.forEachElement(alignedTo: 8) { (bytes) throws(SystemdError) in
                 let path = try bytes.string()
-                var arguments: [String] = []
-                try bytes.forEachElement(alignedTo: 4) { (bytes) throws(SystemdError) in
-                    arguments.append(try bytes.string())
-                }
+                let arguments = try bytes.strings()
                 try bytes.skip("bttttuii")
                 commands.append(ExecCommand(path: path, arguments: arguments))
             }
@@ -92,6 +95,12 @@ extension DBusValue {
 }
 
 extension DBusBytes {
+    fileprivate mutating func strings() throws(SystemdError) -> [String] {
+        var strings: [String] = []
+        try forEachElement(alignedTo: 4) { (bytes) throws(SystemdError) in strings.append(try bytes.string()) }
+        return strings
+    }
+
     fileprivate mutating func skip(_ types: StaticString) throws(SystemdError) {
         try skip(UnsafeRawBufferPointer(start: types.utf8Start, count: types.utf8CodeUnitCount))
     }

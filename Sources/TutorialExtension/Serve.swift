@@ -19,7 +19,9 @@ struct Serve: ParsableCommand {
         Privileges.giveUp()
         Memory.configure()
         let logger = Words.logger(isVerbose: options.verbose)
-        let journal = JournalWriter(JournalSettings(logger), report: { logger.report($0) })
+        let settings = JournalSettings(logger)
+        Sandbox(socket: options.socket, spool: settings.spool).enter(logger)
+        let journal = JournalWriter(settings, report: { logger.report($0) })
         do {
             try journal.start()
         } catch {

@@ -1,6 +1,4 @@
-import Glibc
 import Osquery
-import SystemCalls
 import Systemd
 
 /// The table `systemd`: the system's units. Those of users' own systemd instances are not in it.
@@ -35,8 +33,8 @@ struct SystemdTable: TablePlugin {
         (Column("active_state", .text), [.activeState]),
         (Column("exec_start", .text), [.execStart]),
         (Column("unit_path", .text), [.fragmentPath]),
-        (Column("stdout_path", .text), [.standardOutput, .mainPID]),
-        (Column("stderr_path", .text), [.standardError, .mainPID]),
+        (Column("stdout_path", .text), [.name, .standardOutput, .fragmentPath, .dropInPaths]),
+        (Column("stderr_path", .text), [.name, .standardError, .fragmentPath, .dropInPaths]),
         (Column("description", .text), [.description]),
         (Column("sub_state", .text), [.subState]),
         (Column("unit_file_state", .text), [.unitFileState]),
@@ -61,8 +59,8 @@ struct SystemdTable: TablePlugin {
                 activeState: unit.activeState,
                 execStart: unit.execStart.isEmpty ? nil : unit.execStart.map(\.commandLine).joined(separator: "; "),
                 unitPath: unit.fragmentPath,
-                stdoutPath: output(unit.standardOutput, of: unit, descriptor: STDOUT_FILENO),
-                stderrPath: output(unit.standardError, of: unit, descriptor: STDERR_FILENO),
+                stdoutPath: unit.output(unit.standardOutput, "StandardOutput"),
+                stderrPath: unit.output(unit.standardError, "StandardError"),
                 description: unit.description,
                 subState: unit.subState,
                 unitFileState: unit.unitFileState,
@@ -74,14 +72,5 @@ struct SystemdTable: TablePlugin {
                 activeEnterTimestamp: unit.activeEnterTimestamp.map { $0 / 1_000_000 },
                 mainExitCode: unit.mainExitCode ?? 0 == 0 ? nil : unit.mainExitStatus)
         }
-    }
-
-    /// Where a unit's output goes: systemd's word for it, or the file's path, which systemd does not tell over D-Bus but the
-    /// main process has open.
-    private func output(_ kind: String?, of unit: Unit, descriptor: Int32) -> String? {
-        guard let kind, ["file", "append", "truncate"].contains(kind), let pid = unit.mainPID, pid > 0 else {
-            return kind
-        }
-        return linkTarget(of: "/proc/\(pid)/fd/\(descriptor)") ?? kind
     }
 }

@@ -22,7 +22,7 @@ func fuzzSpool(_ input: UnsafeRawBufferPointer) {
     }
     close(file)
     do {
-        let spool = Spool(path: folder, limit: 1 << 30)
+        let spool = Spool(path: folder, limit: 1 << 30, report: { _ in })
         guard try spool.open() else { preconditionFailure("There is a segment.") }
         var reader = SpoolReader(spool)
         try reader.open()

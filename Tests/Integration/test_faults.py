@@ -396,17 +396,40 @@ def test_a_flush_that_fails_is_followed_by_writing_anew(manager, start, journal,
     wait_until(lambda: entries_of(journal, "flush", 0) == list(range(6)))
 
 
-def test_the_spools_folder_is_removed_while_it_is_in_use(manager, start, journal, journald):
-    extension = start(env=FAST)
+@pytest.mark.parametrize("sandbox", ["1", "0"])
+def test_the_spools_folder_is_removed_while_it_is_in_use(manager, start, journal, journald, sandbox):
+    extension = start(env={**FAST, "OSQUERY_EXTENSION_SANDBOX": sandbox})
     journald.leave()
     load = Load(manager, name="gone", pause=0.005)
     time.sleep(1)
     subprocess.run(["rm", "-r", extension.spool], check=True)
     time.sleep(1)
+    # A sandbox does not let it make the folder anew.
+    assert os.path.exists(extension.spool) == (sandbox == "0")
     journald.come_back()
     time.sleep(1)
     load.stop()
     all_there(journal, load)
+    assert ("The spool's folder was removed" in extension.words()) == (sandbox == "1")
+
+
+def test_the_spools_folder_is_removed_before_and_between_its_uses(manager, start, journal, journald):
+    """Nothing stands in the spool then that could be appended to."""
+    extension = start(env=FAST)
+    subprocess.run(["rm", "-r", extension.spool], check=True)
+    for name in ("before", "between"):
+        journald.leave()
+        load = Load(manager, name=name, pause=0.005)
+        time.sleep(0.5)
+        journald.come_back()
+        time.sleep(0.5)
+        load.stop()
+        wait_until(lambda: manager.generate("journal_logger")[0]["spool_bytes"] == "0")
+        all_there(journal, load)
+    assert extension.words().count("The spool's folder was removed") == 1
+    # What was replayed takes no place on the disk any more.
+    descriptors = [f"/proc/{extension.pid}/fd/{name}" for name in os.listdir(f"/proc/{extension.pid}/fd")]
+    assert [os.stat(path).st_size for path in descriptors if "reserve (deleted)" in os.readlink(path)] == [0]
 
 
 def test_damaged_and_torn_entries_are_set_aside_and_the_rest_is_replayed(manager, journal, journald, tmp_path):

@@ -80,7 +80,7 @@ def test_every_unit_and_column_is_as_systemctl_says(manager, extension):
     for name, unit in units.items():
         row, want = rows[name], expected(unit)
         for column in set(want) - MOVING:
-            if column in ("stdout_path", "stderr_path") and want[column] in FILE_KINDS and row["pid"] != "0":
+            if column in ("stdout_path", "stderr_path") and want[column] in FILE_KINDS:
                 continue
             assert row.get(column) == want[column], (name, column)
         for column in MOVING:
@@ -90,6 +90,44 @@ def test_every_unit_and_column_is_as_systemctl_says(manager, extension):
     assert rows["table-append.service"]["stderr_path"] == "/run/table-err.log"
     assert rows["table-null.service"]["user"] == "nobody"
     assert rows["table-failed.service"]["main_exit_code"] == "1"
+
+
+def write_unit(name, text):
+    path = f"/run/systemd/system/{name}"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def test_files_are_named_as_the_processes_have_them(manager, extension):
+    """What systemd has made of the units' files, the kernel knows: it is asked which files the main processes have open."""
+    units = {
+        "table-plain.service": "# StandardOutput=file:/run/no\nStandardOutput = \\\n; comment\n append:%t/plain.log\nStandardError=truncate:/run/a b",
+        "table-a\\x2db-c@.service": "StandardOutput=file:/run/%p,%i,%j,%N,%n%%%u%U\nStandardError=append:%T/%I-%J%P",
+        "table-dropped.service": "StandardOutput=file:/run/no\nStandardOutput=\nStandardOutput=file:/run/no\nStandardError=file:/run/no",
+        "table-dropped.service.d/10.conf": "StandardOutput=file:%V//%H-%l.log",
+        "table-dropped.service.d/20.conf": "StandardError=\nStandardError=append:%L/latest.log",
+        "table-folders.service": "StandardOutput=file:%C/c.log\nStandardError=file:%S/s.log",
+        "table-more-folders.service": "StandardOutput=file:%E/e.log\nStandardError=file:%h/h.log",
+    }
+    for name, text in units.items():
+        write_unit(name, f"[Service]\n{text}\n" + ("" if name.endswith(".conf") else "ExecStart=sleep 1000\n"))
+    os.makedirs("/tmp/x/y-z-ctable/a-b")
+    systemctl("daemon-reload")
+    for unit in (name.replace("@", "@x-y\\x2dz") for name in units if not name.endswith(".conf")):
+        systemctl("start", unit)
+        pid = systemctl("show", "--value", "-p", "MainPID", unit).strip()
+        (row,) = manager.generate("systemd", [("name", EQUALS, unit)])
+        for column, descriptor in (("stdout_path", 1), ("stderr_path", 2)):
+            assert os.path.normpath(row[column]) == os.readlink(f"/proc/{pid}/fd/{descriptor}"), (unit, column)
+
+
+def test_a_specifier_that_is_not_known_leaves_systemds_word(manager, extension):
+    write_unit("table-unknown.service", "[Service]\nStandardOutput=file:/run/%b.log\nExecStart=sleep 1000\n")
+    systemctl("daemon-reload")
+    systemctl("start", "table-unknown")
+    (row,) = manager.generate("systemd", [("name", EQUALS, "table-unknown.service")])
+    assert row["stdout_path"] == "file"
 
 
 def run(unit, *properties, command=("sleep", "1000")):

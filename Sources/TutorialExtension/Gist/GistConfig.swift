@@ -23,7 +23,7 @@
         func genConfig() async throws -> [String: String] {
             let settings = try GistSettings()
             let gist = settings.address.path
-            let store = GistStore(folder: settings.folder)
+            let store = GistStore(folder: GistSettings.folder)
             if saved?.gist != gist { saved = store.load(gist) }
             do {
                 try await refresh(settings, store)

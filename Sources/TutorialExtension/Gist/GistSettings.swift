@@ -8,8 +8,6 @@
         let address: GistAddress
         /// GitHub's REST API, without a slash at the end.
         let baseURL: String
-        /// The folder in which the last good configuration is kept.
-        let folder: String
 
         init() throws(GistError) {
             guard let text = Environment["OSQUERY_CONFIG_GIST"] else { throw .notSet }
@@ -20,8 +18,11 @@
                 throw .badURL(url)
             }
             baseURL = url
-            folder =
-                Environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init)
+        }
+
+        /// The folder in which the last good configuration is kept.
+        static var folder: String {
+            Environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init)
                 ?? "/var/lib/tutorial-extension"
         }
 

@@ -25,6 +25,12 @@ extension Logger {
             error(
                 "\(bytes) bytes of the spool are no entry, torn or damaged, and were put into \(file). The rest goes on."
             )
+        case .detached(let reason):
+            error(
+                """
+                The spool's folder was removed. Logs are kept on disk all the same, but if this process ends before they are in \
+                the journal, they are lost: start systemd-journald first, then restart osqueryd. \(reason)
+                """)
         case .holding(let error):
             critical(
                 """
