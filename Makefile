@@ -35,7 +35,7 @@ EXAMPLES := $(notdir $(wildcard Examples/*))
 # How long each part is fuzzed.
 SECONDS := 60
 
-.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb test-system test-forwarding examples docs fuzz build install uninstall bench lint format bench-receiver cost deb rpm dist install-files clean build-packages demo-packages test-packages bench-packages deb-packages rpm-packages forwarding-packages
+.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb test-system test-forwarding examples docs fuzz build install uninstall bench reference lint format bench-receiver cost deb rpm dist install-files clean build-packages demo-packages test-packages bench-packages deb-packages rpm-packages forwarding-packages
 
 help:
 	@echo 'make demo       install what is missing, build, carry logs into the journal and show them'
@@ -56,6 +56,7 @@ help:
 	@echo 'make bench      measure beside peers, and write docs/benchmarks.md; 10 minutes at most'
 	@echo 'make bench-receiver  many hosts that upload to one systemd-journal-remote'
 	@echo 'make cost       instructions and allocations a line, against Tests/Benchmarks/thresholds.json'
+	@echo 'make reference  the tables of variables and flags in docs/configure.md'
 	@echo 'make lint       check the format, strictly'
 	@echo 'make format     format the Swift sources'
 	@echo 'make clean      remove what was built'
@@ -252,6 +253,10 @@ PEER := $(addprefix .build/peer/,Extension.cpp ExtensionManager.cpp peer_types.c
 .build/bench/floor: Tests/Benchmarks/floor.c | bench-packages
 	mkdir -p .build/bench
 	cc -O2 -Wall -pthread -o $@ $< -lsystemd
+
+# The tables of docs/configure.md, out of the declarations.
+reference: build
+	$(PYTHON) packaging/reference.py build/$(NAME).ext docs/configure.md
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Examples

@@ -3,11 +3,11 @@
     manual.py EXECUTABLE >tutorial-extension.1
 """
 
-import json
 import os
-import subprocess
 import sys
 import time
+
+import declared
 
 
 def escape(text):
@@ -50,10 +50,18 @@ def options(arguments):
     return lines + [".El"]
 
 
+def variables(executable):
+    lines = [".Sh ENVIRONMENT", "osqueryd hands its own environment on to its extensions; in a unit of systemd that is", ".Li Environment= ."]
+    lines.append(".Bl -tag -width Ds")
+    for variable in declared.variables(executable):
+        lines += [f".It Ev {variable['name']}", escape(variable["meaning"]), f"The default is: {escape(variable['default'])}."]
+    return lines + [".El"]
+
+
 def main():
     executable = sys.argv[1]
-    command = json.loads(subprocess.run([executable, "--experimental-dump-help"], stdout=subprocess.PIPE, check=True).stdout)["command"]
-    version = subprocess.run([executable, "--version"], stdout=subprocess.PIPE, check=True, text=True).stdout.split()[0]
+    command = declared.command(executable)
+    version = declared.version(executable)
     name = command["commandName"]
     # The date of the release, where whoever builds it says which (reproducible-builds.org/specs/source-date-epoch).
     date = time.strftime("%B %-d, %Y", time.gmtime(int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))))
@@ -74,6 +82,7 @@ def main():
         for below in part.get("subcommands", []):
             if below["commandName"] != "help":
                 lines += [f".Ss {part['commandName']} {below['commandName']}", escape(below["abstract"]), *options(below["arguments"])]
+    lines += variables(executable)
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "manual-sections.mdoc"), encoding="utf-8") as file:
         lines.append(file.read().rstrip())
     print("\n".join(lines))

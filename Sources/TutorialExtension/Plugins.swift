@@ -32,7 +32,7 @@ struct Plugins {
         case "systemd": SystemdTable()
         case "directory":
             QueryDirectory(
-                path: Environment["OSQUERY_DISTRIBUTED_DIRECTORY"], journal: chosen.contains("journal") ? journal : nil,
+                path: Environment[.queries], journal: chosen.contains("journal") ? journal : nil,
                 logger: logger)
         default: gist(name)
         }

@@ -47,7 +47,7 @@ struct Sandbox {
         folders.append((parent, [.makeSocket, .removeFile], isOurs: false))
         folders.append((spool, .files, isOurs: true))
         if let folder = GistNames.folder { folders.append((folder, .files, isOurs: true)) }
-        if let folder = Environment["OSQUERY_DISTRIBUTED_DIRECTORY"] {
+        if let folder = Environment[.queries] {
             folders.append((folder, Access.files.union([.makeDirectory, .refer]), isOurs: false))
         }
     }
@@ -55,8 +55,10 @@ struct Sandbox {
     /// Enters it, unless OSQUERY_EXTENSION_SANDBOX=0 says not to. Where that cannot be, that is said, and nothing else changes: logs
     /// that cannot be kept are worse than a process that is not confined.
     func enter(_ logger: Logger) {
-        let setting = Environment["OSQUERY_EXTENSION_SANDBOX"] ?? "1"
+        let setting = Environment[.sandbox] ?? "1"
         if setting == "0" { return }
+        // Whoever waits in vain for a socket there has more to say.
+        guard access(folders[0].path, F_OK) == 0 else { return }
         if setting != "1" { logger.error("OSQUERY_EXTENSION_SANDBOX=\(setting) is neither 0 nor 1: 1 it is.") }
         do {
             try enter()

@@ -33,7 +33,7 @@ struct Serve: ParsableCommand {
         let tutorial = Extension(
             name: TutorialExtension.configuration.commandName!,
             version: Version.current,
-            plugins: plugins.chosen(Environment["OSQUERY_EXTENSION_PLUGINS"]),
+            plugins: plugins.chosen(Environment[.plugins]),
             logger: logger,
             activity: activity)
         do {

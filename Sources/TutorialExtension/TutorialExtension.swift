@@ -14,7 +14,7 @@ struct TutorialExtension: ParsableCommand {
             with: journalctl OSQUERY_LOG_TYPE=status
             """,
         version: Version.text,
-        subcommands: [Serve.self, Ask.self, Check.self, SpoolCommand.self, PrintCompletion.self],
+        subcommands: [Serve.self, Ask.self, Check.self, SpoolCommand.self, Variables.self, PrintCompletion.self],
         defaultSubcommand: Serve.self)
 
     static func main() {

@@ -3,8 +3,10 @@
 import os
 import re
 import subprocess
+import sys
 
 import pytest
+from conftest import EXTENSION
 from observed import observed_requests
 
 ROOT = os.path.join(os.path.dirname(__file__), "../..")
@@ -32,6 +34,23 @@ def test_there_are_six_and_they_are_the_same():
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text_of(page)):
         assert target.startswith("https://") or os.path.exists(os.path.join(ROOT, os.path.dirname(page), target)), target
+
+
+def test_the_tables_of_variables_and_flags_are_the_declarations():
+    command = [sys.executable, f"{ROOT}/packaging/reference.py", EXTENSION, f"{ROOT}/docs/configure.md", "--check"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_each_variable_that_the_sources_name_is_in_the_table():
+    table, read = set(re.findall(r"^\| `([A-Z_]+)` \|", text_of("docs/configure.md"), re.MULTILINE)), set()
+    for folder, _, names in os.walk(f"{ROOT}/Sources"):
+        for name in names:
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                source = file.read()
+            read |= set(re.findall(r'(?:environment|value|getenv)\("([A-Z_]+)"\)', source))
+    # What systemd and osqueryd say to those that they start is nobody's to set.
+    assert {"OSQUERY_JOURNAL_WAIT", "STATE_DIRECTORY"} <= read - {"JOURNAL_STREAM", "OSQUERY_EXTENSION"} <= table
 
 
 @pytest.mark.parametrize("command", examples(PAGES[0]))

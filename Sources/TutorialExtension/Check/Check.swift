@@ -60,7 +60,7 @@ struct Check: ParsableCommand {
         findings += FlagChecks.findings(flags, from: source, extensionName: name)
         findings += JournalChecks.findings
         let settings = JournalSettings(
-            environment: { Environment[$0] }, complain: { findings.append(.error($0, "mend the variable")) })
+            environment: Environment.value, complain: { findings.append(.error($0, "mend the variable")) })
         findings += SpoolChecks.findings(settings)
         return findings + running.findings
     }

@@ -22,7 +22,7 @@ struct Ask: ParsableCommand {
     var query: String
 
     func validate() throws {
-        guard directory ?? Environment["OSQUERY_DISTRIBUTED_DIRECTORY"] != nil else {
+        guard directory ?? Environment[.queries] != nil else {
             throw ValidationError(
                 "Name the folder for queries: with --directory, or in OSQUERY_DISTRIBUTED_DIRECTORY as for osqueryd.")
         }
@@ -34,7 +34,7 @@ struct Ask: ParsableCommand {
     }
 
     func run() throws {
-        guard let path = directory ?? Environment["OSQUERY_DISTRIBUTED_DIRECTORY"] else { return }
+        guard let path = directory ?? Environment[.queries] else { return }
         let name = "ask-\(time(nil))-\(getpid())"
         do {
             let inquiry = try Inquiry(name: name, query: query, path: path)

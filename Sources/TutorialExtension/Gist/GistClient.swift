@@ -70,7 +70,7 @@
             get throws {
                 var tls = TLSConfiguration.makeClientConfiguration()
                 // What OpenSSL's users know; by default the system's own.
-                if let file = Environment["SSL_CERT_FILE"] { tls.trustRoots = .file(file) }
+                if let file = Environment[.certificates] { tls.trustRoots = .file(file) }
                 var configuration = HTTPClient.Configuration(
                     tlsConfiguration: tls,
                     redirectConfiguration: .disallow,

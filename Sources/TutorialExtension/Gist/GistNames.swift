@@ -5,7 +5,7 @@ enum GistNames {
     #if Gist
         static let names = ["gist"]
         /// The folder in which the last good configuration is kept; nil where no gist is named.
-        static var folder: String? { Environment["OSQUERY_CONFIG_GIST"].map { _ in GistSettings.folder } }
+        static var folder: String? { Environment[.gist].map { _ in GistSettings.folder } }
     #else
         static let names: [String] = []
         static let folder: String? = nil

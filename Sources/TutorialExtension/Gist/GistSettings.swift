@@ -10,9 +10,9 @@
         let baseURL: String
 
         init() throws(GistError) {
-            guard let text = Environment["OSQUERY_CONFIG_GIST"] else { throw .notSet }
+            guard let text = Environment[.gist] else { throw .notSet }
             address = try GistAddress(text)
-            var url = Environment["OSQUERY_CONFIG_GIST_URL"] ?? "https://api.github.com"
+            var url = Environment[.gistURL] ?? "https://api.github.com"
             while url.hasSuffix("/") { url.removeLast() }
             guard url.hasPrefix("https://"), url.utf8.count > 8, !url.contains(where: \.isWhitespace) else {
                 throw .badURL(url)
@@ -22,14 +22,14 @@
 
         /// The folder in which the last good configuration is kept.
         static var folder: String {
-            Environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init)
+            Environment[.stateDirectory]?.split(separator: ":").first.map(String.init)
                 ?? "/var/lib/tutorial-extension"
         }
 
         /// The token, read anew each time: systemd may have replaced its file.
         func token() throws(GistError) -> String? {
-            var token = Environment["OSQUERY_CONFIG_GIST_TOKEN"]
-            if let path = Environment["OSQUERY_CONFIG_GIST_TOKEN_FILE"] {
+            var token = Environment[.token]
+            if let path = Environment[.tokenFile] {
                 var status = stat()
                 if stat(path, &status) == 0, status.st_mode & 0o077 != 0 {
                     throw .badToken("others may read \(path): set its mode to 0600.")

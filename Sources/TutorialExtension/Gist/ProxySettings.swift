@@ -5,7 +5,7 @@
     /// The proxy that the usual variables name: HTTPS_PROXY and NO_PROXY, of either case.
     enum ProxySettings {
         static func proxy(for url: String) throws(GistError) -> HTTPClient.Configuration.Proxy? {
-            guard let text = Environment["https_proxy"] ?? Environment["HTTPS_PROXY"],
+            guard let text = Environment.value("https_proxy") ?? Environment[.proxy],
                 let host = URL(string: url)?.host(),
                 !isExcepted(host)
             else { return nil }
@@ -21,7 +21,7 @@
 
         /// Whether NO_PROXY names the host, a domain above it, or everything.
         private static func isExcepted(_ host: String) -> Bool {
-            let list = Environment["no_proxy"] ?? Environment["NO_PROXY"] ?? ""
+            let list = Environment.value("no_proxy") ?? Environment[.noProxy] ?? ""
             return list.split(separator: ",").contains { entry in
                 let name = entry.filter { $0 != " " }
                 let domain = name.hasPrefix(".") ? name : "." + name

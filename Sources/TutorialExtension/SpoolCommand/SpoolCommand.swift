@@ -19,7 +19,7 @@ struct SpoolCommand: ParsableCommand {
         var directory: String?
 
         var path: String {
-            directory ?? JournalSettings(environment: { Environment[$0] }, complain: { Words.say($0) }).spool
+            directory ?? JournalSettings(environment: Environment.value, complain: { Words.say($0) }).spool
         }
     }
 

@@ -1,13 +1,10 @@
-import Glibc
 import Journal
 import Logging
 
 extension JournalSettings {
     /// The settings of this process's environment; `logger` is told of those that have no meaning.
     init(_ logger: Logger) {
-        self.init(
-            environment: { name in getenv(name).map { String(cString: $0) } },
-            complain: { logger.error("\($0)") })
+        self.init(environment: Environment.value, complain: { logger.error("\($0)") })
     }
 }
 
