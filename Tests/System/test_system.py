@@ -115,6 +115,22 @@ def test_check_finds_no_error():
     assert [f["text"] for f in findings] in ([], ["It knows the logger journal, and does not log to it."]), findings
 
 
+def test_check_tells_of_an_osqueryd_that_lacked_its_logger():
+    run("systemctl", "stop", "osqueryd.service")
+    drop_in = "/run/systemd/system/osqueryd.service.d/fails.conf"
+    os.makedirs(os.path.dirname(drop_in), exist_ok=True)
+    with open(drop_in, "w") as file:
+        file.write("[Service]\nRestart=no\nExecStart=\nExecStart=/bin/sh -c 'exit 78'\n")
+    run("systemctl", "daemon-reload")
+    try:
+        run("systemctl", "start", "osqueryd.service", check=False)
+        wait_until(lambda: "code 78" in run("tutorial-extension", "check", check=False), 20)
+    finally:
+        os.unlink(drop_in)
+        run("systemctl", "daemon-reload")
+        run("systemctl", "start", "osqueryd.service")
+
+
 def test_the_packaged_drop_in_lets_100_000_lines_through():
     assert "LogRateLimitBurst=100000000" in run("systemctl", "cat", "osqueryd.service")
     total = send(100_000)

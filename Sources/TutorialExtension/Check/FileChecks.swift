@@ -5,7 +5,7 @@ import SystemCalls
 /// (osquery: filesystem/filesystem.cpp, safePermissions; core/watcher.cpp). osqueryd refuses it without a word of which.
 enum FileChecks {
     static func findings(executable: String, list: String) -> [Finding] {
-        nameAndMode(executable) + folders(above: executable) + [listed(executable, in: list)]
+        nameAndMode(executable) + folders(above: executable) + listed(executable, in: list)
     }
 
     private static func nameAndMode(_ path: String) -> [Finding] {
@@ -64,17 +64,30 @@ enum FileChecks {
         return findings
     }
 
-    private static func listed(_ path: String, in list: String) -> Finding {
+    private static func listed(_ path: String, in list: String) -> [Finding] {
         let remedy = "echo \(path) | sudo tee -a \(list)"
         let bytes: [UInt8]
         do {
             bytes = try readFile(at: list, limit: 1 << 20)
         } catch {
-            return .error("osqueryd is told of no extension: \(error)", remedy)
+            return [.error("osqueryd is told of no extension: \(error)", remedy)]
         }
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(\.trimmedWhitespace)
-        if lines.contains(Substring(path)) { return .ok("\(list) lists it.") }
-        let isCommentedOut = lines.contains { ($0.hasPrefix("#") || $0.hasPrefix(";")) && $0.hasSuffix(path) }
-        return .error("\(list) does not list \(path)\(isCommentedOut ? ": the line is commented out" : "").", remedy)
+        let (comments, paths) = (lines.filter(isComment), lines.filter { !isComment($0) && !$0.isEmpty })
+        let strange = paths.filter { $0 != path }.compactMap { neverRun(String($0), in: list) }
+        if paths.contains(Substring(path)) { return [.ok("\(list) lists it.")] + strange }
+        let isCommentedOut = comments.contains { $0.hasSuffix(path) }
+        let ending = isCommentedOut ? ": the line is commented out" : ""
+        return [.error("\(list) does not list \(path)\(ending).", remedy)] + strange
+    }
+
+    private static func isComment(_ line: Substring) -> Bool { line.hasPrefix("#") || line.hasPrefix(";") }
+
+    /// Why osqueryd does not run what a line of the list names; of either it says “unsafe permissions”.
+    private static func neverRun(_ path: String, in list: String) -> Finding? {
+        let reason =
+            access(path, F_OK) != 0
+            ? "which is not there" : path.hasSuffix(".ext") ? nil : "which does not end in .ext"
+        return reason.map { .warning("\(list) names \(path), \($0): osqueryd does not run it.", "sudo editor \(list)") }
     }
 }

@@ -32,6 +32,12 @@ enum FlagChecks {
                     "--extensions_require names \(required.joined(separator: ", ")); this extension's name is \(extensionName). "
                         + "osqueryd ends when one that it names does not register.",
                     set("--extensions_require=\(extensionName)")))
+        } else if required.count > 1 {
+            findings.append(
+                .warning(
+                    "--extensions_require names \(required.joined(separator: ", ")): osqueryd waits for the first, and ends when "
+                        + "one of the others has not registered by then.",
+                    set("--extensions_require=\(extensionName)")))
         }
         if flags.isSet("allow_unsafe") {
             findings.append(

@@ -1,5 +1,5 @@
-import Glibc
 import Osquery
+import Systemd
 
 /// What a running osqueryd says of itself.
 enum OsquerydChecks {
@@ -23,14 +23,28 @@ enum OsquerydChecks {
             findings += try registry(client)
             return (findings, flags)
         } catch {
-            return (
-                [
-                    .warning(
-                        "osqueryd was not asked: \(error)",
-                        "systemctl status osqueryd; --socket names another --extensions_socket")
-                ], nil
-            )
+            let notAsked = Finding.warning(
+                "osqueryd was not asked: \(error)",
+                "systemctl status osqueryd; --socket names another --extensions_socket")
+            return ([notAsked] + lastEnd, nil)
         }
+    }
+
+    /// What osqueryd exits with when it lacks a plugin that its flags name (EX_CONFIG, sysexits.h; osquery: core/init.cpp).
+    private static let missingPlugin: Int32 = 78
+
+    /// Why osqueryd's unit has ended, where that can be told from its exit code.
+    private static var lastEnd: [Finding] {
+        let name = "osqueryd.service"
+        let units = try? SystemdManager().units(.patterns([name]), [.activeState, .mainExitStatus])
+        guard let unit = units?.first, unit.activeState != "active", unit.mainExitStatus == missingPlugin else {
+            return []
+        }
+        return [
+            .error(
+                "\(name) has ended with code 78: a plugin that its flags name had not registered in time.",
+                "mend what else is found here; journalctl -u \(name) -p err -n 20; sudo systemctl restart \(name)")
+        ]
     }
 
     private static func registry(_ client: ExtensionManagerClient) throws(ManagerError) -> [Finding] {
