@@ -26,6 +26,9 @@ package struct Unit: Sendable, Equatable {
     package var mainExitCode: Int32?
     /// What it exited with, or the signal that ended it.
     package var mainExitStatus: Int32?
+    /// How much it may log, in entries in so many microseconds, instead of what journald's own settings say; 0 is “not set”.
+    package var logRateLimitInterval: UInt64?
+    package var logRateLimitBurst: UInt32?
 
     package init() {}
 

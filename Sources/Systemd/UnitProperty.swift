@@ -22,6 +22,8 @@ package enum UnitProperty: String, Sendable, CaseIterable {
     case cpuUsage = "CPUUsageNSec"
     case mainExitCode = "ExecMainCode"
     case mainExitStatus = "ExecMainStatus"
+    case logRateLimitInterval = "LogRateLimitIntervalUSec"
+    case logRateLimitBurst = "LogRateLimitBurst"
 
     /// Those that the list of units brings without asking for each unit's properties.
     static let listed: Set<UnitProperty> = [.name, .description, .loadState, .activeState, .subState]
@@ -50,6 +52,8 @@ package enum UnitProperty: String, Sendable, CaseIterable {
         case .memoryCurrent: unit.memoryCurrent = try value.uint64()?.knownSize
         case .cpuUsage: unit.cpuUsage = try value.uint64()?.knownSize
         case .mainPID: unit.mainPID = try value.uint32()
+        case .logRateLimitInterval: unit.logRateLimitInterval = try value.uint64()
+        case .logRateLimitBurst: unit.logRateLimitBurst = try value.uint32()
         case .restarts: unit.restarts = try value.uint32()
         case .mainExitCode: unit.mainExitCode = try value.int32()
         case .mainExitStatus: unit.mainExitStatus = try value.int32()

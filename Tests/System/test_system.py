@@ -12,9 +12,14 @@ import time
 import pytest
 
 DEB = os.environ["DEB"]
-FOLDER = "/run/osquery-test"
+FOLDER = "/var/osquery"
+BATCH = 20
 EXTENSION = "/usr/lib/osquery/extensions/tutorial-extension.ext"
-STAND_IN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "osqueryd_stand_in.py")
+HERE = os.path.dirname(os.path.abspath(__file__))
+STAND_IN = os.path.join(HERE, "osqueryd_stand_in.py")
+# Whether systemd can bound what a unit takes (cgroups(7)).
+IS_UNIFIED = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+LIMITED = "" if IS_UNIFIED else os.path.join(HERE, "limited") + " "
 # As osquery's package has it (osquery: tools/deployment/osqueryd.service), with a stand-in for osqueryd.
 UNIT = f"""[Unit]
 Description=The osquery Daemon
@@ -22,12 +27,15 @@ After=network.service syslog.service
 
 [Service]
 TimeoutStartSec=0
-ExecStart={sys.executable} {STAND_IN} --flagfile=/etc/osquery/osquery.flags
+ExecStart={LIMITED}{sys.executable} {STAND_IN} --flagfile=/etc/osquery/osquery.flags
 Restart=on-failure
 KillMode=control-group
 KillSignal=SIGTERM
 TimeoutStopSec=20
 CPUQuota=20%
+
+[Install]
+WantedBy=multi-user.target
 """
 
 
@@ -90,6 +98,12 @@ def pid_of(part):
 
 @pytest.fixture(scope="module", autouse=True)
 def system():
+    if os.path.exists(REBOOT):
+        yield
+        run("systemctl", "stop", "osqueryd.service")
+        for controller in ["cpu", "memory"] if LIMITED else []:
+            os.rmdir(f"/sys/fs/cgroup/{controller}/osquery-test")
+        return
     os.makedirs("/etc/osquery", exist_ok=True)
     os.makedirs(FOLDER, exist_ok=True)
     with open("/etc/osquery/osquery.flags", "w") as file:
@@ -98,8 +112,9 @@ def system():
         file.write(UNIT)
     run("dpkg", "--install", DEB)
     run("systemctl", "daemon-reload")
-    run("systemctl", "start", "osqueryd.service")
+    run("systemctl", "enable", "--now", "osqueryd.service")
     wait_until(lambda: any(".ext" in command for command in pids()), 20)
+    yield
 
 
 def test_lines_are_those_of_the_unit():
@@ -113,21 +128,17 @@ def test_check_finds_no_error():
     # The stand-in has no table osquery_registry.
     findings = [f for f in json.loads(run("tutorial-extension", "check", "--json", check=False)) if f["level"] == "error"]
     assert [f["text"] for f in findings] in ([], ["It knows the logger journal, and does not log to it."]), findings
+    assert "journald's rate limit does not bound osqueryd.service" in run("tutorial-extension", "check", check=False)
 
 
 def test_check_tells_of_an_osqueryd_that_lacked_its_logger():
     run("systemctl", "stop", "osqueryd.service")
-    drop_in = "/run/systemd/system/osqueryd.service.d/fails.conf"
-    os.makedirs(os.path.dirname(drop_in), exist_ok=True)
-    with open(drop_in, "w") as file:
-        file.write("[Service]\nRestart=no\nExecStart=\nExecStart=/bin/sh -c 'exit 78'\n")
-    run("systemctl", "daemon-reload")
+    set_in_unit("fails", "Restart=no", "ExecStart=", "ExecStart=/bin/sh -c 'exit 78'")
     try:
         run("systemctl", "start", "osqueryd.service", check=False)
         wait_until(lambda: "code 78" in run("tutorial-extension", "check", check=False), 20)
     finally:
-        os.unlink(drop_in)
-        run("systemctl", "daemon-reload")
+        set_in_unit("fails")
         run("systemctl", "start", "osqueryd.service")
 
 
@@ -150,31 +161,85 @@ def test_journald_restarted_ten_times_under_load_loses_nothing():
     assert numbers() == list(range(total))
 
 
-@pytest.mark.parametrize("part", ["--worker", ".ext"])
+@pytest.mark.parametrize("part", ["--worker", ".ext", "all"])
 def test_a_killed_process_costs_no_acknowledged_line(part):
     total = send(4_000)
     time.sleep(1)
-    killed = pid_of(part)
-    os.kill(int(killed), 9)
+    killed = pid_of(".ext" if part == "all" else part)
+    if part == "all":
+        run("systemctl", "kill", "-s", "KILL", "osqueryd.service")
+        wait_until(lambda: any(".ext" in command for command in pids()), 20)
+    else:
+        os.kill(int(killed), 9)
     wait_until(lambda: acknowledged() >= total, 200)
-    assert pid_of(part) != killed
+    assert pid_of(".ext" if part == "all" else part) != killed
     # What was sent and not acknowledged may be there twice: it was sent again.
     assert sorted(set(numbers())) == list(range(total))
 
 
-def test_without_journald_lines_wait_on_disk_and_come_later():
-    sockets = ["systemd-journald.socket", "systemd-journald-dev-log.socket"]
-    before = acknowledged()
-    run("systemctl", "stop", *sockets, "systemd-journald.service")
+def properties(*names):
+    return run("systemctl", "show", "--value", *(f"--property={name}" for name in names), "osqueryd.service").split()
+
+
+def oom_kills():
+    path = f"/sys/fs/cgroup{properties('ControlGroup')[0]}/memory.events" if IS_UNIFIED else "/sys/fs/cgroup/memory/osquery-test/memory.oom_control"
+    with open(path) as file:
+        return dict(line.split() for line in file)["oom_kill"]
+
+
+def test_with_little_memory_nothing_is_killed():
+    """Two Pythons take most of it; the extension idle a few MiB."""
+    before = "0" if IS_UNIFIED else oom_kills()
+    set_in_unit("memory", "MemoryMax=64M", "MemorySwapMax=0", f"Environment=MEMORY={64 << 20}")
     try:
-        total = send(2_000)
-        wait_until(lambda: acknowledged() >= total)
-        run("systemctl", "stop", "osqueryd.service")
-        assert any(name.startswith("spool-") for name in os.listdir("/var/lib/tutorial-extension"))
+        run("systemctl", "restart", "osqueryd.service")
+        total = send(10_000)
+        wait_until(lambda: acknowledged() >= total, 200)
+        assert (oom_kills(), properties("NRestarts")) == (before, ["0"])
     finally:
-        run("systemctl", "start", *sockets, "systemd-journald.service")
+        set_in_unit("memory")
+        run("systemctl", "restart", "osqueryd.service")
+    assert sorted(set(numbers())) == list(range(total))
+
+
+def set_in_unit(name, *settings):
+    """A drop-in with these settings, or none."""
+    path = f"/etc/systemd/system/osqueryd.service.d/{name}.conf"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if settings:
+        with open(path, "w") as file:
+            file.write("\n".join(["[Service]", *settings, ""]))
+    else:
+        os.unlink(path)
+    run("systemctl", "daemon-reload")
+
+
+SOCKETS = ["systemd-journald.socket", "systemd-journald-dev-log.socket"]
+
+
+def fill_the_spool(count):
+    """Has journald leave, and so many lines sent; where their numbers begin and end."""
+    before = acknowledged()
+    run("systemctl", "stop", *SOCKETS, "systemd-journald.service")
+    total = send(count)
+    wait_until(lambda: acknowledged() >= total)
+    return before, total
+
+
+def kept():
+    return [name for name in os.listdir("/var/lib/tutorial-extension") if name.startswith("spool-")]
+
+
+def test_without_journald_lines_wait_on_disk_and_come_later():
+    try:
+        before, total = fill_the_spool(2_000)
+        run("systemctl", "stop", "osqueryd.service")
+        assert kept()
+    finally:
+        run("systemctl", "start", *SOCKETS, "systemd-journald.service")
     run("systemctl", "start", "osqueryd.service")
     wait_until(lambda: set(numbers()) >= set(range(before, total)), 30)
+    wait_until(lambda: not kept(), 10)
 
 
 def sockets(answering):
@@ -194,3 +259,53 @@ def test_stop_leaves_no_process_and_no_socket():
     assert run("systemctl", "show", "--value", "-p", "Result", "osqueryd.service").strip() == "success"
     assert not [pid for pid in found if os.path.exists(f"/proc/{pid}")]
     assert sockets(answering=True) == set() and sockets(answering=False) == dead
+    run("systemctl", "start", "osqueryd.service")
+
+
+def test_without_the_drop_in_what_journald_drops_is_noticed_and_said():
+    mask = "/etc/systemd/system/osqueryd.service.d/tutorial-extension.conf"
+    os.makedirs(os.path.dirname(mask), exist_ok=True)
+    os.symlink("/dev/null", mask)
+    os.makedirs("/etc/systemd/journald.conf.d", exist_ok=True)
+    # So that it does not take minutes to reach.
+    with open("/etc/systemd/journald.conf.d/burst.conf", "w") as file:
+        file.write("[Journal]\nRateLimitBurst=100\nRateLimitIntervalSec=5s\n")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", "systemd-journald", "osqueryd.service")
+    try:
+        before = acknowledged()
+        total = send(10_000)
+        wait_until(lambda: acknowledged() >= total)
+        assert len([number for number in numbers() if number >= before]) < total - before
+        said = ["journalctl", "-q", "SYSLOG_IDENTIFIER=tutorial-extension", "-o", "cat", "--grep=dropped .* entries of osqueryd.service"]
+        # It is looked for every 30 s.
+        wait_until(lambda: send(BATCH) and run(*said, check=False), 90)
+        assert "drops what osqueryd.service logs" in run("tutorial-extension", "check", check=False)
+    finally:
+        os.unlink(mask)
+        os.unlink("/etc/systemd/journald.conf.d/burst.conf")
+        run("systemctl", "daemon-reload")
+        run("systemctl", "restart", "systemd-journald", "osqueryd.service")
+
+
+REBOOT = "/var/osquery/reboot.json"
+
+
+def test_before_a_reboot_the_spool_is_filled():
+    range_ = fill_the_spool(2_000)
+    assert kept()
+    with open(REBOOT, "w") as file:
+        json.dump(range_, file)
+
+
+@pytest.mark.rebooted
+def test_after_the_reboot_it_is_replayed():
+    with open(REBOOT) as file:
+        before, total = json.load(file)
+    wait_until(lambda: set(numbers()) >= set(range(before, total)), 60)
+    wait_until(lambda: not kept(), 10)
+    # In order.
+    output = run("journalctl", "-q", "CODE_FILE=load.cpp", "-o", "json", "--output-fields=CODE_LINE,OSQUERY_RECEIVED_TIMESTAMP")
+    entries = [json.loads(line) for line in output.splitlines()]
+    replayed = [int(entry["CODE_LINE"]) for entry in entries if "OSQUERY_RECEIVED_TIMESTAMP" in entry]
+    assert replayed[: total - before] == list(range(before, total))

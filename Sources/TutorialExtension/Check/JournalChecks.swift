@@ -1,14 +1,9 @@
-import Glibc
 import Journal
 import SystemCalls
+import Systemd
 
 /// Whether what is sent is taken, kept and found.
 enum JournalChecks {
-    /// Where a unit's drop-ins are (systemd.unit(5)), and journald's own settings.
-    private static let dropInFolders = ["/etc", "/run", "/usr/lib", "/lib"].map {
-        "\($0)/systemd/system/osqueryd.service.d"
-    }
-
     static var findings: [Finding] {
         guard JournalEcho.isReachable else {
             return [
@@ -17,7 +12,7 @@ enum JournalChecks {
                     "sudo systemctl start systemd-journald.socket systemd-journald")
             ]
         }
-        return [echo, storage, rateLimit]
+        return [echo, storage] + (rateLimit.map { [$0] } ?? [])
     }
 
     private static var echo: Finding {
@@ -46,29 +41,29 @@ enum JournalChecks {
     /// A bound that is not reached, in entries.
     private static let enough = 1_000_000
 
-    private static var rateLimit: Finding {
-        let settings = dropInFolders.flatMap(files).flatMap(lines)
-        let bursts = settings.compactMap { $0.hasPrefix("LogRateLimitBurst=") ? Int($0.dropFirst(18)) : nil }
-        // LogRateLimitIntervalSec=0 is taken for “not set”.
-        let isWide = bursts.contains { $0 >= enough }
+    /// Nothing, where no systemd can be asked, and so no unit has a rate.
+    private static var rateLimit: Finding? {
+        let name = "osqueryd.service"
+        let properties: Set<UnitProperty> = [.logRateLimitInterval, .logRateLimitBurst]
+        guard let units = try? SystemdManager().units(.patterns([name]), properties) else { return nil }
+        guard let unit = units.first else {
+            return .warning("systemd has not loaded \(name).", "sudo systemctl enable --now \(name)")
+        }
+        // LogRateLimitIntervalSec=0 is taken for “not set” (systemd 252: src/core/unit.c).
+        let isWide = unit.logRateLimitInterval ?? 0 > 0 && unit.logRateLimitBurst ?? 0 >= enough
         let isOff = lines(of: "/etc/systemd/journald.conf").contains {
             ["RateLimitIntervalSec=0", "RateLimitBurst=0"].contains($0)
         }
         return isWide || isOff
-            ? .ok("journald's rate limit does not bound osqueryd.service.")
+            ? .ok("journald's rate limit does not bound \(name).")
             : .warning(
-                "journald drops what osqueryd.service logs beyond some 10,000 entries in 30 s.",
-                "sudo systemctl edit osqueryd.service: [Service] LogRateLimitIntervalSec=1s LogRateLimitBurst=100000000, a line each"
+                "journald drops what \(name) logs beyond some 10,000 entries in 30 s.",
+                "sudo systemctl edit \(name): [Service] LogRateLimitIntervalSec=1s LogRateLimitBurst=100000000, a line each"
             )
     }
 
     private static func lines(of path: String) -> [Substring] {
         guard let bytes = try? readFile(at: path, limit: 1 << 20) else { return [] }
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(\.trimmedWhitespace)
-    }
-
-    private static func files(in folder: String) -> [String] {
-        let names = try? namesInFolder(closing: open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), folder)
-        return (names ?? []).filter { $0.hasSuffix(".conf") }.map { "\(folder)/\($0)" }
     }
 }
