@@ -24,7 +24,7 @@ UNSTRIPPED_RELEASE := -c release $(TRAITS) --static-swift-stdlib -Xswiftc -use-l
 	$(foreach language,cc cxx,-X$(language) -ffile-prefix-map=$(CURDIR)=.) -Xswiftc -file-prefix-map -Xswiftc $(CURDIR)=. \
 	-Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen
 RELEASE := $(UNSTRIPPED_RELEASE) -Xlinker -s
-FORWARDING_PACKAGES := $(TEST_PACKAGES) rsyslog
+FORWARDING_PACKAGES := $(TEST_PACKAGES) debootstrap iproute2 rsyslog
 RPM_PACKAGES := $(BUILD_PACKAGES) dpkg-dev python3 rpm rpmlint
 comma := ,
 DEB_PACKAGES := $(BUILD_PACKAGES) debhelper debootstrap lintian python3
@@ -45,7 +45,7 @@ help:
 	@echo 'make test-faults  the tests of faults that take minutes'
 	@echo 'make test-deb   the Debian package with dpkg, in a clean system'
 	@echo 'make test-system  the Debian package in a container that systemd has booted'
-	@echo 'make test-forwarding  rsyslog, and the journal over TLS; installs rsyslog'
+	@echo 'make test-forwarding  rsyslog, syslog-ng, and the journal over TLS; installs rsyslog'
 	@echo 'make examples   build the packages of Examples'
 	@echo 'make docs       the documentation of the library Osquery, into .build/docs'
 	@echo 'make fuzz       fuzz what reads bytes that others wrote, for SECONDS=60 each part'
@@ -106,12 +106,16 @@ test-system: deb test-packages $(VENV)/ready
 		Tests/Integration/with-systemd $(SYSTEM_TESTS) -m 'not rebooted'
 
 # The files of packaging/forwarding. rsyslog is installed for it, which a system that has another syslog daemon will not like: in a container.
-test-forwarding: forwarding-packages build $(VENV)/ready
-	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) $(PYTEST) Tests/Forwarding
+# syslog-ng, which conflicts with it, gets a system of its own.
+test-forwarding: forwarding-packages build .build/syslog-ng/ready $(VENV)/ready
+	EXTENSION=$(CURDIR)/build/$(NAME).ext SYSLOG_NG=$(CURDIR)/.build/syslog-ng $(INTEGRATION) $(PYTEST) Tests/Forwarding
 
 .build/system/ready: | deb-packages
-	rm -rf .build/system
-	$(SUDO) debootstrap --variant=minbase $$(. /etc/os-release && echo $$VERSION_CODENAME) .build/system >.build/debootstrap.log
+.build/syslog-ng/ready: | forwarding-packages
+.build/syslog-ng/ready: INCLUDE := --include=syslog-ng-core
+.build/system/ready .build/syslog-ng/ready:
+	rm -rf $(@D)
+	$(SUDO) debootstrap --variant=minbase $(INCLUDE) $$(. /etc/os-release && echo $$VERSION_CODENAME) $(@D) >.build/debootstrap.log
 	$(SUDO) touch $@
 
 test-faults: test-packages build $(VENV)/ready

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -76,6 +77,45 @@ def test_rsyslog_brings_fields_and_makes_no_circle(manager, extension, journal, 
     assert names and [{name: entry[name] for name in names} for entry in brought[-1:]] == [{name: ours[-1][name] for name in names}]
 
 
+@pytest.fixture
+def syslog_ng(tmp_path):
+    """syslog-ng with the packaged file, in a system of its own, since it conflicts with rsyslog; the file of JSON lines."""
+    system = os.environ["SYSLOG_NG"]
+    output = tmp_path / "journal.jsonl"
+    (tmp_path / "syslog-ng.conf").write_text("@version: 3.35\n" + packaged("syslog-ng.conf", **{"/var/log/osquery/journal.jsonl": output}))
+    mounts = ["/proc", "/run/log", str(tmp_path)]
+    for path in mounts:
+        os.makedirs(system + path, exist_ok=True)
+        subprocess.run(["mount", "--bind", path, system + path], check=True)
+    shutil.copy("/etc/machine-id", f"{system}/etc/machine-id")
+    files = ["-f", tmp_path / "syslog-ng.conf", "-R", tmp_path / "state", "-c", tmp_path / "control", "-p", tmp_path / "pid"]
+    process = subprocess.Popen(["chroot", system, "syslog-ng", "--foreground", "--no-caps", *files])
+    time.sleep(2)
+    yield output
+    process.terminate()
+    process.wait(20)
+    for path in mounts:
+        subprocess.run(["umount", "-l", system + path], check=True)
+
+
+def test_syslog_ng_brings_fields(manager, extension, journal, syslog_ng):
+    log_observed(manager)
+    subprocess.run(["systemd-cat", "-t", "foreign"], input="a line\n", text=True, check=True)
+    ours = [entry for entry in journal.entries() if "OSQUERY_LOG_TYPE" in entry]
+
+    def brought():
+        """It begins with the whole journal, in which other tests have logged."""
+        entries = map(json.loads, lines_of(syslog_ng))
+        return [entry for entry in entries if int(entry["_SOURCE_REALTIME_TIMESTAMP"]) >= journal.since * 1e6]
+
+    wait_until(lambda: len(brought()) >= len(ours), 20, 0.05)
+    assert [fields(entry) for entry in brought()] == [fields(entry) for entry in ours]
+
+
+def fields(entry):
+    return {name: value for name, value in entry.items() if name.startswith("OSQUERY_") or name == "MESSAGE"}
+
+
 def openssl(*arguments, cwd):
     subprocess.run(["openssl", *arguments], cwd=cwd, check=True, capture_output=True)
 
@@ -85,20 +125,41 @@ def certificates(tmp_path):
     """An authority, and a certificate of it for each end."""
     openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "1", "-subj", "/CN=ca", cwd=tmp_path)
     for name in ("remote", "upload"):
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", "/CN=localhost", cwd=tmp_path)
-        (tmp_path / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}", cwd=tmp_path)
+        (tmp_path / "names").write_text(f"subjectAltName=IP:{RECEIVER if name == 'remote' else SENDER}\n")
         openssl(
             "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", f"{name}.pem", "-days", "1",
             "-extfile", "names", cwd=tmp_path)
     return tmp_path
 
 
-def test_journal_upload_brings_all_fields_also_after_the_receiver_was_away(manager, extension, journal, certificates):
+SENDER, RECEIVER = "192.0.2.1", "192.0.2.2"
+
+
+@pytest.fixture
+def hosts():
+    """Two hosts with a cable between them, and to nobody else: commands that run something on each."""
+    keepers = [subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec sleep 1000"], stdout=subprocess.PIPE) for _ in range(2)]
+    for keeper in keepers:
+        keeper.stdout.readline()
+    on = [["nsenter", f"--net=/proc/{keeper.pid}/ns/net"] for keeper in keepers]
+    subprocess.run([*on[0], "ip", "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", str(keepers[1].pid)], check=True)
+    for host, address in zip(on, (SENDER, RECEIVER)):
+        subprocess.run([*host, "ip", "address", "add", f"{address}/24", "dev", "cable"], check=True)
+        subprocess.run([*host, "ip", "link", "set", "cable", "up"], check=True)
+    yield on
+    for keeper in keepers:
+        keeper.kill()
+        keeper.wait()
+
+
+def test_journal_upload_brings_all_fields_also_after_the_receiver_was_away(manager, extension, journal, certificates, hosts):
+    sending, receiving = hosts
     folder = certificates
     paths = {"/etc/ssl/ca/trusted.pem": folder / "ca.pem"}
     for name in ("remote", "upload"):
         own = {f"/etc/ssl/private/journal-{name}.pem": folder / f"{name}.key", f"/etc/ssl/certs/journal-{name}.pem": folder / f"{name}.pem"}
-        more = {"RECEIVER": "localhost"} if name == "upload" else {}
+        more = {"RECEIVER": RECEIVER} if name == "upload" else {}
         os.makedirs(f"/run/systemd/journal-{name}.conf.d", exist_ok=True)
         with open(f"/run/systemd/journal-{name}.conf.d/osquery.conf", "w") as file:
             file.write(packaged(f"journal-{name}.conf", **own, **paths, **more))
@@ -106,10 +167,10 @@ def test_journal_upload_brings_all_fields_also_after_the_receiver_was_away(manag
     output.mkdir()
 
     def receive():
-        return subprocess.Popen([f"{TOOLS}/systemd-journal-remote", "--listen-https=127.0.0.1:19532", f"--output={output}"])
+        return subprocess.Popen([*receiving, f"{TOOLS}/systemd-journal-remote", f"--listen-https={RECEIVER}:19532", f"--output={output}"])
 
     def upload():
-        return subprocess.Popen([f"{TOOLS}/systemd-journal-upload", f"--save-state={folder}/state"])
+        return subprocess.Popen([*sending, f"{TOOLS}/systemd-journal-upload", f"--save-state={folder}/state"])
 
     def arrived():
         found = subprocess.run(
