@@ -19,7 +19,7 @@ TEST_PACKAGES := $(BUILD_PACKAGES) dbus g++ gcc libboost-dev libc6-dev libthrift
 # Neither the path of this folder nor the compiler's hash of each module, for which it counts, is in it: whoever builds gets the same.
 # The package traits: `make build LEAN=1` leaves the HTTP client out, and the config plugin with it.
 TRAITS := $(if $(LEAN),--disable-default-traits)
-UNSTRIPPED_RELEASE := -c release $(TRAITS) --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
+UNSTRIPPED_RELEASE := -c release $(TRAITS) --static-swift-stdlib --disable-local-rpath -Xswiftc -use-ld=lld -Xlinker --gc-sections \
 	-Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now \
 	$(foreach language,cc cxx,-X$(language) -ffile-prefix-map=$(CURDIR)=.) -Xswiftc -file-prefix-map -Xswiftc $(CURDIR)=. \
 	-Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen
@@ -37,13 +37,14 @@ EXAMPLES := $(notdir $(wildcard Examples/*))
 # How long each part is fuzzed.
 SECONDS := 60
 
-.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb test-system test-forwarding examples docs fuzz build install uninstall bench reference lint format bench-receiver cost deb rpm dist install-files clean build-packages demo-packages test-packages bench-packages deb-packages rpm-packages forwarding-packages
+.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb test-rpm test-system test-forwarding examples docs fuzz build install uninstall bench reference lint format bench-receiver cost deb rpm dist install-files clean build-packages demo-packages test-packages bench-packages deb-packages rpm-packages forwarding-packages
 
 help:
 	@echo 'make demo       install what is missing, build, carry logs into the journal and show them'
 	@echo 'make test       install what is missing, build, run all tests'
 	@echo 'make test-faults  the tests of faults that take minutes'
 	@echo 'make test-deb   the Debian package with dpkg, in a clean system'
+	@echo 'make test-rpm   the RPM package with rpm, in a clean system'
 	@echo 'make test-system  the Debian package in a container that systemd has booted'
 	@echo 'make test-forwarding  rsyslog, syslog-ng, and the journal over TLS; installs rsyslog'
 	@echo 'make examples   build the packages of Examples'
@@ -96,7 +97,7 @@ test-sanitizers: test-packages $(VENV)/ready
 # The Debian package with dpkg, in a clean system.
 test-deb: deb .build/system/ready build $(VENV)/ready
 	EXTENSION=$(CURDIR)/build/$(NAME).ext SYSTEM=$(CURDIR)/.build/system DEB=$(CURDIR)/build/$(NAME)_$(VERSION)_$(shell dpkg --print-architecture).deb \
-		$(if $(SUDO),sudo --preserve-env=EXTENSION$(comma)SYSTEM$(comma)DEB) unshare --mount $(VENV)/bin/python $(PYTEST) Tests/Packages
+		$(if $(SUDO),sudo --preserve-env=EXTENSION$(comma)SYSTEM$(comma)DEB) unshare --mount $(VENV)/bin/python $(PYTEST) Tests/Packages/test_deb.py
 
 # The Debian package on a system that systemd has booted, in a container. OSQUERYD=/path/of/osqueryd runs it with that one, too.
 SYSTEM_TESTS := $(CURDIR)/$(VENV)/bin/python $(PYTEST) Tests/System
@@ -189,16 +190,21 @@ deb: deb-packages .build/unstripped/$(NAME)
 	lintian --fail-on error,warning .build/deb/*.changes
 	cp .build/deb/*.deb build/
 
-# build/*.rpm, of which no system with rpm is here to try it on: its files are looked at, and rpmlint.
+# build/*.rpm
 rpm: rpm-packages build
 	rm -rf .build/rpm && mkdir -p .build/rpm/SOURCES .build/rpm/$(NAME)-$(VERSION)
 	$(SOURCES) .build/rpm/$(NAME)-$(VERSION)
+	$(PYTHON) packaging/licences.py .build/checkouts .build/rpm/$(NAME)-$(VERSION)/copyright
 	tar -C .build/rpm -czf .build/rpm/SOURCES/$(NAME)-$(VERSION).tar.gz $(NAME)-$(VERSION)
 	rpmbuild -bb --nodeps --define '_topdir $(CURDIR)/.build/rpm' --define 'version $(VERSION)' \
 		--define 'executable $(CURDIR)/build/$(NAME).ext' packaging/$(NAME).spec
 	cp .build/rpm/RPMS/*/*.rpm build/
-	rpm -qlp build/$(NAME)-$(VERSION)-1.*.rpm
 	rpmlint --config packaging/rpmlint.toml build/$(NAME)-$(VERSION)-1.*.rpm
+
+# The RPM package with Debian's rpm, in a clean system.
+test-rpm: rpm .build/system/ready $(VENV)/ready
+	SYSTEM=$(CURDIR)/.build/system RPM=$(CURDIR)/build/$(NAME)-$(VERSION)-1.$(shell uname -m).rpm \
+		$(if $(SUDO),sudo --preserve-env=SYSTEM$(comma)RPM) unshare --mount $(VENV)/bin/python $(PYTEST) Tests/Packages/test_rpm.py
 
 # What a release consists of: sources and executable as tar balls, what it is made of, and checksums. The version stands in
 # Version.swift, CHANGELOG.md and packaging/debian/changelog; where they differ there is no release.
