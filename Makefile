@@ -37,7 +37,7 @@ EXAMPLES := $(notdir $(wildcard Examples/*))
 # How long each part is fuzzed.
 SECONDS := 60
 
-.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb test-rpm test-system test-forwarding examples docs fuzz build install uninstall bench reference lint format bench-receiver cost deb rpm dist install-files clean build-packages demo-packages test-packages bench-packages deb-packages rpm-packages forwarding-packages
+.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb test-rpm test-system test-forwarding examples docs fuzz build install uninstall bench recording reference lint format bench-receiver cost deb rpm dist install-files clean build-packages demo-packages test-packages bench-packages deb-packages rpm-packages forwarding-packages
 
 help:
 	@echo 'make demo       install what is missing, build, carry logs into the journal and show them'
@@ -60,6 +60,7 @@ help:
 	@echo 'make bench-receiver  many hosts that upload to one systemd-journal-remote'
 	@echo 'make cost       instructions and allocations a line, against Tests/Benchmarks/thresholds.json'
 	@echo 'make reference  the tables of variables and flags in docs/configure.md'
+	@echo 'make recording  what make demo prints, drawn: docs/demo.svg'
 	@echo 'make lint       check the format, strictly'
 	@echo 'make format     format the Swift sources'
 	@echo 'make clean      remove what was built'
@@ -73,6 +74,12 @@ demo: demo-packages build
 		echo 'No systemd-journald runs here: a private one is started for the demo.'; \
 		Tests/Integration/with-journald $(DEMO); \
 	fi
+
+# What `make demo` prints on a system that systemd has booted, as docs/demo.svg.
+recording: test-packages build
+	$(SWIFT) build $(RELEASE) --product osquery-stand-in
+	Tests/Integration/with-systemd $(PYTHON) packaging/recording.py $(CURDIR)/.build/demo.svg 'make demo' $(DEMO)
+	cp .build/demo.svg docs/demo.svg
 
 test: test-unit test-integration test-sanitizers
 

@@ -30,10 +30,22 @@ def test_there_are_six_and_they_are_the_same():
     assert examples(PAGES[0]) == examples(PAGES[1])
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{name}" for name in os.listdir(f"{ROOT}/docs") if name.endswith(".md"))])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", *(f"docs/{name}" for name in os.listdir(f"{ROOT}/docs") if name.endswith(".md"))])
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text_of(page)):
         assert target.startswith("https://") or os.path.exists(os.path.join(ROOT, os.path.dirname(page), target)), target
+
+
+@pytest.mark.parametrize("page", ["SECURITY.md", "docs/internals.md"])
+def test_each_test_that_is_named_is_there(page):
+    there = set()
+    for folder, _, names in os.walk(f"{ROOT}/Tests"):
+        for name in names:
+            there.add(name)
+            if name.endswith(".py"):
+                there.update(re.findall(r"^def (test_\w+)", text_of(os.path.relpath(os.path.join(folder, name), ROOT)), re.MULTILINE))
+    named = re.findall(r"`(test_\w+(?:\.py)?)`", text_of(page))
+    assert len(named) > 8 and set(named) <= there, set(named) - there
 
 
 def test_the_tables_of_variables_and_flags_are_the_declarations():
