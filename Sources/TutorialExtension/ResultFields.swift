@@ -3,14 +3,14 @@ import Osquery
 import Thrift
 
 extension JournalEntry {
-    /// Adds the fields that a result's or snapshot's outermost members make. The rows are walked over, not read.
+    /// Adds the fields that a result's outermost members make. A long row is mostly not even walked over.
     ///
     /// Text that is no JSON object makes no fields, one that breaks off those of its first members.
     mutating func addResultFields(of text: LogText) {
-        JSONText(text.bytes).forEachMember { addResultMember($1, $2, in: $0) }
+        JSONText(text.bytes).forEachMember(but: "columns") { addResultMember($1, $2, in: $0) }
     }
 
-    /// The same for a snapshot, whose rows are mostly not even walked over.
+    /// The same for a snapshot, whose rows are stepped over likewise.
     mutating func addSnapshotFields(of text: LogText) {
         let json = JSONText(text.bytes)
         if !json.forEachMember(behind: "snapshot", { addResultMember($1, $2, in: $0) }) { addResultFields(of: text) }

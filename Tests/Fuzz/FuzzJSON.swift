@@ -16,9 +16,11 @@ func fuzzJSON(_ input: UnsafeRawBufferPointer) {
             precondition(length <= part.range.count)
         }
     }
-    JSONText(text).forEachMember(behind: "snapshot") { bytes, name, value in
+    let check: (RawSpan, JSONValue, JSONValue) -> Void = { bytes, name, value in
         precondition(name.range.upperBound <= value.range.lowerBound && value.range.upperBound <= bytes.byteCount)
     }
+    JSONText(text).forEachMember(behind: "snapshot", check)
+    JSONText(text).forEachMember(but: "columns", shortest: 0, check)
     for line in StatusLine.lines(of: LogText(text)) {
         precondition(line.text.count <= text.count)
         _ = (line.messageText, line.severity, line.sourceLine)

@@ -66,4 +66,52 @@ import Thrift
         #expect(members(text, behindRows: true) == nil)
         #expect(members(text, behindRows: false)?.count == 2)
     }
+
+    /// The members but the row, stepped over however short it is, or walked over; nil where the text is no object.
+    private func members(_ text: String, steppingOverRow: Bool) -> [String]? {
+        var members: [String] = []
+        let isWhole = JSONText(ByteSlice(text)).forEachMember(but: "columns", shortest: steppingOverRow ? 0 : .max) {
+            bytes, name, value in
+            if !name.isSpelled("columns", in: bytes) {
+                members.append("\(name.string(in: bytes))=\(value.string(in: bytes))")
+            }
+        }
+        return isWhole ? members : nil
+    }
+
+    private static let head = #"{"name":"n","epoch":0,"decorations":{"a":"}","b":{"c":[]}},"columns":"#
+
+    @Test(
+        "members around a row are found without walking over it, whatever it holds",
+        arguments: [
+            "{}", #"{"a":"1","b":2}"#, #"{"a":"},\"action\":\"forged\"}"}"#, #"{"a":"\\"}"#,
+            #"{"a":{"b":[{}]},"c":"]"}"#, "[]", "1",
+            #""text""#, #"{"a":"\\\\\"}"}"#,
+        ])
+    func row(columns: String) throws {
+        let text = Self.head + columns + #","action":"added","more":"{\"}"}"#
+        let walked = try #require(members(text, steppingOverRow: false))
+        #expect(walked.count == 5)
+        #expect(members(text, steppingOverRow: true) == walked)
+    }
+
+    @Test("a row that nothing comes behind is walked over")
+    func walkedRow() {
+        for text in [
+            Self.head + #"{"a":"1"}}"#,
+            "{}",
+            #"{"columns":{}}"#, Self.head + #"{"a":"1","action":"added"}"#,
+        ] {
+            #expect(members(text, steppingOverRow: true) == members(text, steppingOverRow: false))
+        }
+    }
+
+    @Test("of a text that breaks off in the row the members before it are told")
+    func brokenRow() {
+        var names: [String] = []
+        JSONText(ByteSlice(Self.head + #"{"a":"1"#)).forEachMember(but: "columns", shortest: 0) { bytes, name, _ in
+            names.append(name.string(in: bytes))
+        }
+        #expect(names == ["name", "epoch", "decorations"])
+    }
 }

@@ -1,14 +1,14 @@
-/// Walks over an object's text from its end towards its beginning: what stands behind the rows of a snapshot is found without a
-/// look at the rows, 0.3 ms of CPU for each MiB of them.
+/// Walks over an object's text from its end towards its beginning: what stands behind rows is found without a look at them, which
+/// would take 0.3 ms of CPU for each MiB.
 ///
 /// From either end the same bytes are quotes that begin or end a string: those with an even number of backslashes before them. So in
 /// a text that is JSON nothing within a string is taken for what is outside.
 enum JSONTailScanner {
-    /// Bytes behind the array at most. Decorations are a few hundred.
+    /// Bytes behind the member at most. Decorations are a few hundred.
     private static let longestTail = 64 << 10
 
-    /// Behind the last `]` that ends a member of the outermost object; nil where there is none near the end.
-    static func endOfArray(in bytes: RawSpan) -> Int? {
+    /// Behind the last `]` or `}`, as `closer` is, that ends a member of the outermost object; nil where there is none near the end.
+    static func endOfMember(closedBy closer: UInt8, in bytes: RawSpan) -> Int? {
         var position = bytes.byteCount
         let first = max(0, position - longestTail)
         var depth = 0
@@ -18,7 +18,7 @@ enum JSONTailScanner {
             case UInt8(ascii: "\""):
                 guard let start = startOfString(endingAt: position, in: bytes, from: first) else { return nil }
                 position = start
-            case UInt8(ascii: "]") where depth == 1:
+            case closer where depth == 1:
                 return position + 1
             case UInt8(ascii: "]"), UInt8(ascii: "}"):
                 depth += 1

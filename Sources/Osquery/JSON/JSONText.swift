@@ -31,19 +31,60 @@ package struct JSONText: Sendable {
         behind name: StaticString, _ body: (RawSpan, _ name: JSONValue, _ value: JSONValue) -> Void
     ) -> Bool {
         bytes.withBytes { bytes in
-            guard bytes.begins(with: name), let start = JSONTailScanner.endOfArray(in: bytes) else { return false }
-            // Once to see whether it is sound. `]}` alone may also be the end of a text that breaks off within a string.
-            for isWanted in [false, true] {
-                var scanner = JSONScanner(at: start)
-                guard scanner.peek(in: bytes) == UInt8(ascii: ",") else { return false }
-                while scanner.take(UInt8(ascii: ","), in: bytes) {
-                    guard let member = Self.takeMember(in: bytes, &scanner) else { return false }
-                    if isWanted { body(bytes, member.name, member.value) }
-                }
-                guard scanner.take(UInt8(ascii: "}"), in: bytes), scanner.isAtEnd(of: bytes) else { return false }
-            }
-            return true
+            guard bytes.begins(with: name), let start = Self.tail(in: bytes, closedBy: "]") else { return false }
+            var scanner = JSONScanner(at: start)
+            return Self.forEachMemberOfTail(in: bytes, &scanner, body)
         }
+    }
+
+    /// The same for a text of which a member, called `name`, is an object of any length that shall not be walked over: for all others.
+    ///
+    /// It is meant for what osqueryd makes of a row that has changed: decorations come before the row, and nothing behind it is an
+    /// object (osquery: core/query.cpp, serializeQueryLogItem).
+    ///
+    /// - Parameter shortest: The bytes from that member on, below which walking is faster.
+    @discardableResult
+    package func forEachMember(
+        but name: StaticString, shortest: Int = 4096, _ body: (RawSpan, _ name: JSONValue, _ value: JSONValue) -> Void
+    ) -> Bool {
+        bytes.withBytes { bytes in
+            var scanner = JSONScanner()
+            guard scanner.take(UInt8(ascii: "{"), in: bytes) else { return false }
+            if scanner.take(UInt8(ascii: "}"), in: bytes) { return scanner.isAtEnd(of: bytes) }
+            repeat {
+                guard let member = scanner.takeValue(in: bytes), member.kind == .string,
+                    scanner.take(UInt8(ascii: ":"), in: bytes)
+                else { return false }
+                if bytes.byteCount - scanner.position >= shortest, member.isSpelled(name, in: bytes),
+                    let start = Self.tail(in: bytes, closedBy: "}"), start > scanner.position
+                {
+                    scanner = JSONScanner(at: start)
+                    return Self.forEachMemberOfTail(in: bytes, &scanner, body)
+                }
+                guard let value = scanner.takeValue(in: bytes) else { return false }
+                body(bytes, member, value)
+            } while scanner.take(UInt8(ascii: ","), in: bytes)
+            return scanner.take(UInt8(ascii: "}"), in: bytes) && scanner.isAtEnd(of: bytes)
+        }
+    }
+
+    /// Behind the last member of the outermost object that ends with `closer`, if what follows is sound: `]}` alone may also be the end of
+    /// a text that breaks off within a string.
+    private static func tail(in bytes: RawSpan, closedBy closer: Unicode.Scalar) -> Int? {
+        guard let start = JSONTailScanner.endOfMember(closedBy: UInt8(ascii: closer), in: bytes) else { return nil }
+        var scanner = JSONScanner(at: start)
+        guard scanner.peek(in: bytes) == UInt8(ascii: ",") else { return nil }
+        return forEachMemberOfTail(in: bytes, &scanner) { _, _, _ in } ? start : nil
+    }
+
+    private static func forEachMemberOfTail(
+        in bytes: RawSpan, _ scanner: inout JSONScanner, _ body: (RawSpan, JSONValue, JSONValue) -> Void
+    ) -> Bool {
+        while scanner.take(UInt8(ascii: ","), in: bytes) {
+            guard let member = takeMember(in: bytes, &scanner) else { return false }
+            body(bytes, member.name, member.value)
+        }
+        return scanner.take(UInt8(ascii: "}"), in: bytes) && scanner.isAtEnd(of: bytes)
     }
 
     /// The same for the members of an object within this text.
