@@ -106,11 +106,11 @@ test-deb: deb .build/system/ready build $(VENV)/ready
 	EXTENSION=$(CURDIR)/build/$(NAME).ext SYSTEM=$(CURDIR)/.build/system DEB=$(CURDIR)/build/$(NAME)_$(VERSION)_$(shell dpkg --print-architecture).deb \
 		$(if $(SUDO),sudo --preserve-env=EXTENSION$(comma)SYSTEM$(comma)DEB) unshare --mount $(VENV)/bin/python $(PYTEST) Tests/Packages/test_deb.py
 
-# The Debian package on a system that systemd has booted, in a container. OSQUERYD=/path/of/osqueryd runs it with that one, too.
+# The Debian package on a system that debootstrap has made and systemd booted, in a container. OSQUERYD=/path/of/osqueryd runs it with that one, too.
 SYSTEM_TESTS := $(CURDIR)/$(VENV)/bin/python $(PYTEST) Tests/System
-test-system: deb test-packages $(VENV)/ready
+test-system: deb test-packages .build/booted/ready $(VENV)/ready
 	@[ -n "$(OSQUERYD)" ] || echo 'No osqueryd is named by OSQUERYD=: a stand-in with its pair of processes takes its place.'
-	DEB=$(CURDIR)/build/$(NAME)_$(VERSION)_$(shell dpkg --print-architecture).deb AFTER_REBOOT='$(SYSTEM_TESTS) -m rebooted' \
+	DEB=$(CURDIR)/build/$(NAME)_$(VERSION)_$(shell dpkg --print-architecture).deb SYSTEM=$(CURDIR)/.build/booted AFTER_REBOOT='$(SYSTEM_TESTS) -m rebooted' \
 		Tests/Integration/with-systemd $(SYSTEM_TESTS) -m 'not rebooted'
 
 # The files of packaging/forwarding. rsyslog is installed for it, which a system that has another syslog daemon will not like: in a container.
@@ -121,7 +121,9 @@ test-forwarding: forwarding-packages build .build/syslog-ng/ready $(VENV)/ready
 .build/system/ready: | deb-packages
 .build/syslog-ng/ready: | forwarding-packages
 .build/syslog-ng/ready: INCLUDE := --include=syslog-ng-core
-.build/system/ready .build/syslog-ng/ready:
+.build/booted/ready: | deb-packages
+.build/booted/ready: INCLUDE := --include=dbus,python3,systemd,systemd-journal-remote,systemd-sysv
+.build/system/ready .build/syslog-ng/ready .build/booted/ready:
 	rm -rf $(@D)
 	$(SUDO) debootstrap --variant=minbase $(INCLUDE) $$(. /etc/os-release && echo $$VERSION_CODENAME) $(@D) >.build/debootstrap.log
 	$(SUDO) touch $@
