@@ -1,12 +1,14 @@
 """The table `systemd` beside what systemctl says. Runs in a container that with-systemd boots."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
 import time
 
 import pytest
+import sql
 from osqueryd import wait_until
 
 pytestmark = pytest.mark.systemd
@@ -254,6 +256,24 @@ def test_the_tutorials_join_has_what_it_needs(manager, extension):
     assert columns[:8] == [
         "name", "pid", "load_state", "active_state", "exec_start", "unit_path", "stdout_path", "stderr_path"]
     assert {route["name"]: route["type"] for route in routes if route["id"] == "column"}["pid"] == "INTEGER"
+
+
+def test_the_queries_of_the_documentation_bring_what_they_say(manager, extension):
+    with open(os.path.join(os.path.dirname(__file__), "../../docs/tables.md"), encoding="utf-8") as file:
+        [block] = re.findall(r"```sql\n(.*?)```", file.read(), re.DOTALL)
+    first, failed, join = [query for query in block.split(";") if query.strip()]
+    subprocess.run(["systemd-run", "-q", "--unit=ssh-like", "sleep", "1000"], check=True)
+    subprocess.run(["systemd-run", "-q", "--wait", "--unit=table-failing", "false"])
+    database = sql.database(manager, "systemd")
+    assert {row["name"]: row["sub_state"] for row in sql.rows(database, first)}["ssh-like.service"] == "running"
+    assert {row["name"]: row["main_exit_code"] for row in sql.rows(database, failed)}["table-failing.service"] == 1
+    pid = systemctl("show", "--value", "-p", "MainPID", "ssh-like").strip()
+    # Tables of osquery's own.
+    database.execute("CREATE TABLE processes (pid BIGINT, name TEXT, start_time BIGINT)")
+    database.execute("CREATE TABLE listening_ports (pid INTEGER, port INTEGER, address TEXT)")
+    database.execute("INSERT INTO processes VALUES (?, 'sleep', 1), (1, 'systemd', 1)", [pid])
+    database.execute("INSERT INTO listening_ports VALUES (?, 443, '::'), (1, 443, '::')", [pid])
+    assert [(row["service"], row["name"]) for row in sql.rows(database, join)] == [("ssh-like.service", "sleep")]
 
 
 def test_where_systemd_does_not_run_the_error_says_so(manager, start, tmp_path):
