@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -135,3 +136,14 @@ osquery.start_extension(name="hello", version="1.0.0")
     finally:
         extension.kill()
         extension.wait()
+
+
+def test_the_readmes_plugin_compiles(tmp_path):
+    root = os.path.join(os.path.dirname(__file__), "../..")
+    with open(f"{root}/README.md", encoding="utf-8") as file:
+        [source] = re.findall(r"```swift\n(.*?)```", file.read(), re.DOTALL)
+    (tmp_path / "planets.swift").write_text(source)
+    flags = ["-I", f"{FOLDER}/Modules", "-Xcc", f"-fmodule-map-file={root}/Sources/CLinux/module.modulemap"]
+    command = ["swiftc", "-typecheck", "-parse-as-library", "-swift-version", "6", "-warnings-as-errors", *flags, tmp_path / "planets.swift"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
