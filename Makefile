@@ -263,11 +263,12 @@ PEER := $(addprefix .build/peer/,Extension.cpp ExtensionManager.cpp peer_types.c
 	thrift --gen cpp:no_skeleton -out .build/peer $<
 	touch $@
 
-.build/peer/peer: Tests/Integration/Peer/peer.cpp .build/peer/ready
-	g++ -O1 -Wall -I.build/peer -o $@ $< $(PEER) -lthrift
+PEER_FLAGS := -Wall -I.build/peer -ITests/Integration/Peer
+.build/peer/peer: Tests/Integration/Peer/peer.cpp .build/peer/ready Tests/Integration/Peer/status.h
+	g++ -O1 $(PEER_FLAGS) -o $@ $< $(PEER) -lthrift
 
-.build/bench/driver .build/bench/sdk: .build/bench/%: Tests/Benchmarks/%.cpp .build/peer/ready
-	g++ -O2 -Wall -pthread -I.build/peer -o $@ $< $(PEER) -lthrift -lsystemd
+.build/bench/driver .build/bench/sdk: .build/bench/%: Tests/Benchmarks/%.cpp .build/peer/ready Tests/Integration/Peer/status.h
+	g++ -O2 -pthread $(PEER_FLAGS) -o $@ $< $(PEER) -lthrift -lsystemd
 
 .build/bench/simd: Tests/Benchmarks/simd.cpp | bench-packages
 	mkdir -p .build/bench

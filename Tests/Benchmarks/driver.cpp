@@ -37,6 +37,7 @@
 #include <thrift/transport/TSocket.h>
 
 #include "ExtensionManager.h"
+#include "status.h"
 
 using namespace apache::thrift;
 using namespace peer;
@@ -51,12 +52,6 @@ static double now(clockid_t clock = CLOCK_MONOTONIC) {
 }
 
 class Manager : public ExtensionManagerIf {
-  static void succeed(ExtensionStatus& status, int64_t number = 0) {
-    status.__set_code(0);
-    status.__set_message("OK");
-    status.__set_uuid(number);
-  }
-
  public:
   void ping(ExtensionStatus& status) override { succeed(status); }
   void shutdown() override {}

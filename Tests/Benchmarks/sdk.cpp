@@ -17,6 +17,7 @@
 #include <systemd/sd-journal.h>
 
 #include "ExtensionManager.h"
+#include "status.h"
 
 using namespace apache::thrift;
 using namespace peer;
@@ -25,18 +26,12 @@ static int64_t uuid;
 static std::string ownSocket;
 
 class Logger : public ExtensionIf {
-  static void succeed(ExtensionStatus& status) {
-    status.__set_code(0);
-    status.__set_message("OK");
-    status.__set_uuid(uuid);
-  }
-
  public:
-  void ping(ExtensionStatus& status) override { succeed(status); }
+  void ping(ExtensionStatus& status) override { succeed(status, uuid); }
 
   void call(ExtensionResponse& response, const std::string&, const std::string&,
             const std::map<std::string, std::string>& request) override {
-    succeed(response.status);
+    succeed(response.status, uuid);
     for (const char* kind : {"string", "snapshot", "log"}) {
       const auto found = request.find(kind);
       if (found == request.end()) continue;

@@ -16,6 +16,7 @@
 #include <thrift/transport/TSocket.h>
 
 #include "ExtensionManager.h"
+#include "status.h"
 
 using namespace apache::thrift;
 using namespace peer;
@@ -24,12 +25,6 @@ class Manager : public ExtensionManagerIf {
   std::mutex mutex;
   int64_t next = 7000;
   std::map<int64_t, InternalExtensionInfo> known;
-
-  static void succeed(ExtensionStatus& status, int64_t uuid = 0) {
-    status.__set_code(0);
-    status.__set_message("OK");
-    status.__set_uuid(uuid);
-  }
 
  public:
   void ping(ExtensionStatus& status) override { succeed(status); }
