@@ -18,10 +18,6 @@ struct UnitFile {
         }
     }
 
-    init(text: String) {
-        texts = [text]
-    }
-
     /// The last value that a setting is given; nil where it has none, or an empty one, which takes back those before it.
     subscript(setting: String) -> String? {
         var value: Substring?

@@ -58,7 +58,7 @@ struct UnitSpecifiers {
         return withUnsafeBytes(of: &system.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 
-    /// As systemd-escape(1) --unescape does: a hyphen is a slash, `\\x2d` a byte.
+    /// As systemd-escape(1) --unescape does: a hyphen is a slash, `\x2d` a byte.
     static func unescaped(_ text: String) -> String {
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]

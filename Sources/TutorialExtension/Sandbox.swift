@@ -1,6 +1,5 @@
 import CLinux
 import Glibc
-import Journal
 import Logging
 import SystemCalls
 
