@@ -16,13 +16,14 @@ BUILD_PACKAGES := libsystemd-dev pkg-config
 DEMO_PACKAGES := $(BUILD_PACKAGES) openssl python3 systemd util-linux
 TEST_PACKAGES := $(BUILD_PACKAGES) dbus g++ gcc libboost-dev libc6-dev libthrift-dev openssl python3-venv strace systemd systemd-container systemd-journal-remote thrift-compiler util-linux
 # Only what is used, found by lld; positions of data are relocated in a packed form, which starts faster and is smaller.
-# Neither the path of this folder nor the compiler's hash of each module, for which it counts, is in it: whoever builds gets the same.
+# Neither the path of this folder is in it, nor what is made of that path: the compiler's hash of each module, and of those of its cache,
+# of which debug information would tell. Whoever builds gets the same.
 # The package traits: `make build LEAN=1` leaves the HTTP client out, and the config plugin with it.
 TRAITS := $(if $(LEAN),--disable-default-traits)
 UNSTRIPPED_RELEASE := -c release $(TRAITS) --static-swift-stdlib --disable-local-rpath -Xswiftc -use-ld=lld -Xlinker --gc-sections \
 	-Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now \
 	$(foreach language,cc cxx,-X$(language) -ffile-prefix-map=$(CURDIR)=.) -Xswiftc -file-prefix-map -Xswiftc $(CURDIR)=. \
-	-Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen
+	$(foreach flag,-disable-incremental-llvm-codegen -no-clang-module-breadcrumbs,-Xswiftc -Xfrontend -Xswiftc $(flag))
 RELEASE := $(UNSTRIPPED_RELEASE) -Xlinker -s
 FORWARDING_PACKAGES := $(TEST_PACKAGES) debootstrap iproute2 rsyslog
 RPM_PACKAGES := $(BUILD_PACKAGES) dpkg-dev python3 rpm rpmlint

@@ -59,6 +59,13 @@ def test_the_executable_is_hardened(system):
     assert re.search(r"GNU_STACK .* RW ", said) and "RPATH" not in said and "RUNPATH" not in said
 
 
+def test_the_executable_does_not_tell_where_it_was_built(system):
+    """So that two builds in two folders are the same."""
+    install(system)
+    with open(system.path(EXTENSION), "rb") as file:
+        assert os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))).encode() not in file.read()
+
+
 @pytest.mark.parametrize("before", ["# ours\n/opt/other.ext\n", "/opt/other.ext"])
 def test_an_administrators_lines_are_kept(system, newer, before):
     system.write(LIST, before)
