@@ -17,6 +17,13 @@ package final class JournalWriter: Sendable {
         /// The drain and the spool know the rest.
         var statistics = JournalStatistics()
 
+        /// Sends the entry as one datagram, where it is one and there is room; whether it was sent.
+        mutating func sendDatagram(_ entry: OutgoingEntry) -> Bool {
+            guard entry.withDatagram({ probe.send($0) }) == true else { return false }
+            count(entry)
+            return true
+        }
+
         /// An entry was sent.
         mutating func count(_ entry: OutgoingEntry) {
             statistics.sent += 1
@@ -174,10 +181,7 @@ package final class JournalWriter: Sendable {
 
     /// Sends the entry; nil when it is sent.
     private func send(_ entry: OutgoingEntry, _ state: inout State) -> Reason? {
-        if entry.withDatagram({ state.probe.send($0) }) == true {
-            state.count(entry)
-            return nil
-        }
+        if state.sendDatagram(entry) { return nil }
         var room = state.probe.room()
         if case .none = room {
             state.statistics.waited += 1
@@ -188,10 +192,7 @@ package final class JournalWriter: Sendable {
         case .away: return .away
         case .some: break
         }
-        if entry.withDatagram({ state.probe.send($0) }) == true {
-            state.count(entry)
-            return nil
-        }
+        if state.sendDatagram(entry) { return nil }
         do {
             try JournalSocket.send(entry)
             state.count(entry)

@@ -49,22 +49,18 @@ package struct JSONText: Sendable {
     ) -> Bool {
         bytes.withBytes { bytes in
             var scanner = JSONScanner()
-            guard scanner.take(UInt8(ascii: "{"), in: bytes) else { return false }
-            if scanner.take(UInt8(ascii: "}"), in: bytes) { return scanner.isAtEnd(of: bytes) }
-            repeat {
-                guard let member = scanner.takeValue(in: bytes), member.kind == .string,
-                    scanner.take(UInt8(ascii: ":"), in: bytes)
-                else { return false }
+            return Self.forEachElement(in: bytes, &scanner, open: "{", close: "}") { scanner in
+                guard let member = Self.takeName(in: bytes, &scanner) else { return false }
                 if bytes.byteCount - scanner.position >= shortest, member.isSpelled(name, in: bytes),
-                    let start = Self.tail(in: bytes, closedBy: "}"), start > scanner.position
+                    let end = Self.tail(in: bytes, closedBy: "}"), end > scanner.position
                 {
-                    scanner = JSONScanner(at: start)
-                    return Self.forEachMemberOfTail(in: bytes, &scanner, body)
+                    scanner = JSONScanner(at: end)
+                    return true
                 }
                 guard let value = scanner.takeValue(in: bytes) else { return false }
                 body(bytes, member, value)
-            } while scanner.take(UInt8(ascii: ","), in: bytes)
-            return scanner.take(UInt8(ascii: "}"), in: bytes) && scanner.isAtEnd(of: bytes)
+                return true
+            } && scanner.isAtEnd(of: bytes)
         }
     }
 
@@ -127,10 +123,15 @@ package struct JSONText: Sendable {
     private static func takeMember(
         in bytes: RawSpan, _ scanner: inout JSONScanner
     ) -> (name: JSONValue, value: JSONValue)? {
-        guard let name = scanner.takeValue(in: bytes), name.kind == .string,
-            scanner.take(UInt8(ascii: ":"), in: bytes), let value = scanner.takeValue(in: bytes)
-        else { return nil }
+        guard let name = takeName(in: bytes, &scanner), let value = scanner.takeValue(in: bytes) else { return nil }
         return (name, value)
+    }
+
+    /// A member's name, and the colon behind it.
+    private static func takeName(in bytes: RawSpan, _ scanner: inout JSONScanner) -> JSONValue? {
+        guard let name = scanner.takeValue(in: bytes), name.kind == .string, scanner.take(UInt8(ascii: ":"), in: bytes)
+        else { return nil }
+        return name
     }
 
     /// Calls `takeElement` for each element between `open` and `close`; true when the container ended as it should.
