@@ -12,9 +12,9 @@ EXTENSIONS := $(PREFIX)/lib/osquery/extensions
 INSTALL_OWNER := $(if $(SUDO),,-o root -g root)
 DOC := $(PREFIX)/share/doc/$(NAME)
 VENV := .build/venv
-BUILD_PACKAGES := libsystemd-dev pkg-config
-DEMO_PACKAGES := $(BUILD_PACKAGES) openssl python3 systemd util-linux
-TEST_PACKAGES := $(BUILD_PACKAGES) dbus g++ gcc libboost-dev libc6-dev libthrift-dev openssl python3-venv strace systemd systemd-container systemd-journal-remote thrift-compiler util-linux
+build_PACKAGES := libsystemd-dev pkg-config
+demo_PACKAGES := $(build_PACKAGES) openssl python3 systemd util-linux
+test_PACKAGES := $(build_PACKAGES) dbus g++ gcc libboost-dev libc6-dev libthrift-dev openssl python3-venv strace systemd systemd-container systemd-journal-remote thrift-compiler util-linux
 # Only what is used, found by lld; positions of data are relocated in a packed form, which starts faster and is smaller.
 # Neither the path of this folder is in it, nor what is made of that path: the compiler's hash of each module, and of those of its cache,
 # of which debug information would tell. Whoever builds gets the same.
@@ -25,11 +25,11 @@ UNSTRIPPED_RELEASE := -c release $(TRAITS) --static-swift-stdlib --disable-local
 	$(foreach language,cc cxx,-X$(language) -ffile-prefix-map=$(CURDIR)=.) -Xswiftc -file-prefix-map -Xswiftc $(CURDIR)=. \
 	$(foreach flag,-disable-incremental-llvm-codegen -no-clang-module-breadcrumbs,-Xswiftc -Xfrontend -Xswiftc $(flag))
 RELEASE := $(UNSTRIPPED_RELEASE) -Xlinker -s
-FORWARDING_PACKAGES := $(TEST_PACKAGES) debootstrap iproute2 rsyslog
-RPM_PACKAGES := $(BUILD_PACKAGES) dpkg-dev python3 rpm rpmlint
+forwarding_PACKAGES := $(test_PACKAGES) debootstrap iproute2 rsyslog
+rpm_PACKAGES := $(build_PACKAGES) dpkg-dev python3 rpm rpmlint
 comma := ,
-DEB_PACKAGES := $(BUILD_PACKAGES) debhelper debootstrap lintian python3
-BENCH_PACKAGES := $(TEST_PACKAGES) libsimdjson-dev python3-dev valgrind
+deb_PACKAGES := $(build_PACKAGES) debhelper debootstrap lintian python3
+bench_PACKAGES := $(test_PACKAGES) libsimdjson-dev python3-dev valgrind
 INTEGRATION := Tests/Integration/with-journald $(VENV)/bin/python
 PYTEST := -m pytest -c Tests/Integration/pytest.ini -p no:cacheprovider
 
@@ -103,15 +103,16 @@ test-sanitizers: test-packages $(VENV)/ready
 	done
 
 # The Debian package with dpkg, in a clean system.
+DEB_FILE = $(CURDIR)/build/$(NAME)_$(VERSION)_$(shell dpkg --print-architecture).deb
 test-deb: deb .build/system/ready build $(VENV)/ready
-	EXTENSION=$(CURDIR)/build/$(NAME).ext SYSTEM=$(CURDIR)/.build/system DEB=$(CURDIR)/build/$(NAME)_$(VERSION)_$(shell dpkg --print-architecture).deb \
+	EXTENSION=$(CURDIR)/build/$(NAME).ext SYSTEM=$(CURDIR)/.build/system DEB=$(DEB_FILE) \
 		$(if $(SUDO),sudo --preserve-env=EXTENSION$(comma)SYSTEM$(comma)DEB) unshare --mount $(VENV)/bin/python $(PYTEST) Tests/Packages/test_deb.py
 
 # The Debian package on a system that debootstrap has made and systemd booted, in a container. OSQUERYD=/path/of/osqueryd runs it with that one, too.
 SYSTEM_TESTS := $(CURDIR)/$(VENV)/bin/python $(PYTEST) Tests/System
 test-system: deb test-packages .build/booted/ready $(VENV)/ready
 	@[ -n "$(OSQUERYD)" ] || echo 'No osqueryd is named by OSQUERYD=: a stand-in with its pair of processes takes its place.'
-	DEB=$(CURDIR)/build/$(NAME)_$(VERSION)_$(shell dpkg --print-architecture).deb SYSTEM=$(CURDIR)/.build/booted AFTER_REBOOT='$(SYSTEM_TESTS) -m rebooted' \
+	DEB=$(DEB_FILE) SYSTEM=$(CURDIR)/.build/booted AFTER_REBOOT='$(SYSTEM_TESTS) -m rebooted' \
 		Tests/Integration/with-systemd $(SYSTEM_TESTS) -m 'not rebooted'
 
 # The files of packaging/forwarding. rsyslog is installed for it, which a system that has another syslog daemon will not like: in a container.
@@ -293,8 +294,8 @@ clean:
 	rm -rf .build build
 
 # Debian packages are installed when one is missing, and only then.
-build-packages demo-packages test-packages bench-packages deb-packages rpm-packages forwarding-packages:
-	@packages='$($(subst build-packages,BUILD,$(subst demo-packages,DEMO,$(subst test-packages,TEST,$(subst bench-packages,BENCH,$(subst deb-packages,DEB,$(subst rpm-packages,RPM,$(subst forwarding-packages,FORWARDING,$@)))))))_PACKAGES)'; \
+build-packages demo-packages test-packages bench-packages deb-packages rpm-packages forwarding-packages: %-packages:
+	@packages='$($*_PACKAGES)'; \
 	dpkg-query -W $$packages >/dev/null 2>&1 || { echo "Installing $$packages (Debian)"; \
 		$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq $$packages; }
 

@@ -3,12 +3,12 @@
 import ctypes
 import errno
 import os
+import signal
 import struct
 import subprocess
 import tempfile
 
 import pytest
-from conftest import EXTENSION, RunningExtension
 
 HERE = os.path.dirname(__file__)
 
@@ -38,16 +38,11 @@ def attempt(manager, start, inside, tmp_path, monkeypatch):
         with tempfile.TemporaryFile("w+") as report:
             lines = "\n".join("\t".join(str(word) for word in words) for words in attempts)
             os.set_inheritable(report.fileno(), True)
-            environment = {**os.environ, "LD_PRELOAD": inside, "ATTEMPTS": lines, "REPORT": str(report.fileno()), **env}
-            arguments = ["--socket", manager.path, "--timeout", "3", "--interval", "3"]
-            process = subprocess.Popen([EXTENSION, *arguments], env=environment, pass_fds=[report.fileno()])
-            try:
-                manager.wait_for_registration()
-                report.seek(0)
-                results = [int(line) for line in report.read().split()]
-            finally:
-                process.kill()
-                process.wait()
+            environment = {"LD_PRELOAD": inside, "ATTEMPTS": lines, "REPORT": str(report.fileno()), **env}
+            extension = start(env=environment, pass_fds=[report.fileno()])
+            report.seek(0)
+            results = [int(line) for line in report.read().split()]
+            extension.end(signal.SIGKILL)
         assert len(results) == len(attempts)
         return results
 
@@ -125,16 +120,15 @@ def test_what_others_may_read_can_be_read(attempt):
     assert attempt(("read", "/etc/os-release")) == [0]
 
 
-def words_of(manager, **env):
-    extension = RunningExtension(manager, env=env)
-    manager.wait_for_registration()
+def words_of(start, **env):
+    extension = start(env=env)
     assert extension.end() == 0
     return extension.words()
 
 
-def test_a_setting_that_is_neither_is_said(manager):
-    assert "OSQUERY_EXTENSION_SANDBOX=no is neither 0 nor 1" in words_of(manager, OSQUERY_EXTENSION_SANDBOX="no")
-    assert words_of(manager, OSQUERY_EXTENSION_SANDBOX="0") == words_of(manager, OSQUERY_EXTENSION_SANDBOX="1") == ""
+def test_a_setting_that_is_neither_is_said(start):
+    assert "OSQUERY_EXTENSION_SANDBOX=no is neither 0 nor 1" in words_of(start, OSQUERY_EXTENSION_SANDBOX="no")
+    assert words_of(start, OSQUERY_EXTENSION_SANDBOX="0") == words_of(start, OSQUERY_EXTENSION_SANDBOX="1") == ""
 
 
 def without_landlock():
@@ -152,23 +146,16 @@ def without_landlock():
     assert prctl(seccomp, mode_filter, ctypes.c_char_p(described), 0, 0) == 0
 
 
-def test_a_kernel_without_is_said_and_nothing_else_changes(manager):
-    with tempfile.TemporaryFile("w+") as words:
-        arguments = ["--socket", manager.path, "--timeout", "3", "--interval", "3"]
-        process = subprocess.Popen([EXTENSION, *arguments], stderr=words, preexec_fn=without_landlock)
-        try:
-            manager.wait_for_registration()
-            manager.result("{}")
-        finally:
-            process.terminate()
-            assert process.wait(10) == 0
-        words.seek(0)
-        [said] = words.read().splitlines()
+def test_a_kernel_without_is_said_and_nothing_else_changes(manager, start):
+    extension = start(preexec_fn=without_landlock)
+    manager.result("{}")
+    assert extension.end() == 0
+    [said] = extension.words().splitlines()
     assert "What may be written to is not confined" in said and "Function not implemented" in said
 
 
 @pytest.mark.parametrize("gone", ["spool's parent", "queries"])
-def test_where_a_folder_is_not_there_nothing_is_confined_and_that_is_said(manager, tmp_path, gone):
+def test_where_a_folder_is_not_there_nothing_is_confined_and_that_is_said(start, tmp_path, gone):
     missing = str(tmp_path / "missing/folder")
     name = "OSQUERY_DISTRIBUTED_DIRECTORY" if gone == "queries" else "OSQUERY_JOURNAL_SPOOL"
-    assert f"What may be written to is not confined: Cannot open {missing}" in words_of(manager, **{name: missing})
+    assert f"What may be written to is not confined: Cannot open {missing}" in words_of(start, **{name: missing})
