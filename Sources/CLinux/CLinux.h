@@ -48,6 +48,11 @@ struct ucred {
 static inline int set_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 static inline int set_not_dumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
+/* landlock(7): since Linux 6.2 */
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+#define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
+#endif
+
 /* landlock(7), which the C library has no functions for; what is handled is all of the attributes that we use */
 static inline int landlock_version(void)
 {

@@ -5,11 +5,19 @@ package struct JournalSettings: Sendable {
     /// How long to wait for a journald that stands still before entries go to the spool, in milliseconds.
     package var wait: Int32 = 5000
     /// The spool's folder.
-    package var spool = "/var/lib/tutorial-extension"
+    package var spool = usualFolder
     /// Bytes that the spool may hold.
     package var spoolLimit = 512 << 20
     /// How long to hold a call when an entry can be brought nowhere. osqueryd gives a call 300 s.
     package var hold = Duration.seconds(240)
+
+    /// The folder for what is kept, unless a variable names another.
+    package static let usualFolder = "/var/lib/tutorial-extension"
+
+    /// The first folder that systemd has made for the unit (systemd.exec(5), StateDirectory=).
+    package static func stateDirectory(_ environment: (String) -> String?) -> String? {
+        environment("STATE_DIRECTORY")?.split(separator: ":").first.map(String.init)
+    }
 
     /// Reads the variables.
     ///
@@ -23,7 +31,7 @@ package struct JournalSettings: Sendable {
             }
         }
         if let text = environment("OSQUERY_JOURNAL_SPOOL")
-            ?? environment("STATE_DIRECTORY")?.split(separator: ":").first.map(String.init)
+            ?? Self.stateDirectory(environment)
         {
             if text.hasPrefix("/") {
                 spool = text

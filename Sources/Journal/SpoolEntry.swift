@@ -14,6 +14,11 @@ enum SpoolEntry {
         let number: UInt64
         let length: Int
         let checksum: UInt64
+
+        /// Whether `body` is what this is the head of, whole and undamaged.
+        func isOf(_ body: [UInt8]) -> Bool {
+            body.count == length && SpoolEntry.checksum(body.span.bytes) == checksum
+        }
     }
 
     /// The entry's bytes without its head.
@@ -74,7 +79,7 @@ enum SpoolEntry {
     static func body(behind head: Head, in bytes: UnsafeRawBufferPointer) -> [UInt8]? {
         guard head.length <= bytes.count - headLength else { return nil }
         let body = Array(bytes[headLength..<headLength + head.length])
-        return checksum(body.span.bytes) == head.checksum ? body : nil
+        return head.isOf(body) ? body : nil
     }
 
     private static func parseNumber(_ bytes: UnsafeRawBufferPointer, _ offset: Int, then end: StaticString) -> UInt64? {

@@ -87,7 +87,7 @@ struct SpoolReader: ~Copyable {
             head.length <= size - offset - SpoolEntry.headLength
         {
             let body = try segment.read(at: offset + SpoolEntry.headLength, count: head.length)
-            if body.count == head.length && SpoolEntry.checksum(body.span.bytes) == head.checksum {
+            if head.isOf(body) {
                 offset += SpoolEntry.headLength + head.length
                 return .entry(number: head.number, body: body)
             }

@@ -29,19 +29,10 @@ final class SpoolSegment: @unchecked Sendable {
 
     /// Appends all of `parts` or, where the disk is full, takes back what was written of them.
     func append(_ parts: [[UInt8]]) throws(SystemError) {
-        for part in parts {
-            var written = 0
-            while written < part.count {
-                let result = part.withUnsafeBytes { bytes in
-                    retryingOnInterrupt { write(file, bytes.baseAddress! + written, part.count - written) }
-                }
-                guard result >= 0 else {
-                    let error = SystemError("write to the spool's", name)
-                    ftruncate(file, off_t(size))
-                    throw error
-                }
-                written += result
-            }
+        for part in parts where !part.withUnsafeBytes({ writeAll($0, to: file) }) {
+            let error = SystemError("write to the spool's", name)
+            ftruncate(file, off_t(size))
+            throw error
         }
         size += parts.reduce(0) { $0 + $1.count }
     }

@@ -1,19 +1,27 @@
 import Glibc
 
+/// Writes all of `bytes`; false, with errno(3) telling why, where that fails in between.
+package func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
+    var written = 0
+    while written < bytes.count {
+        let result = retryingOnInterrupt {
+            write(descriptor, bytes.baseAddress! + written, bytes.count - written)
+        }
+        guard result > 0 else { return false }
+        written += result
+    }
+    return true
+}
+
 extension FileDescriptor {
     /// Writes all of `bytes`, and returns when they are on the disk.
     ///
     /// - Parameter path: What an error names.
     package borrowing func writeSafely(_ bytes: [UInt8], _ path: String) throws(SystemError) {
-        var written = 0
-        while written < bytes.count {
-            let result = bytes.withUnsafeBytes { all in
-                retryingOnInterrupt { write(rawValue, all.baseAddress! + written, all.count - written) }
-            }
-            guard result >= 0 else { throw SystemError("write", path) }
-            written += result
+        let descriptor = rawValue
+        guard bytes.withUnsafeBytes({ writeAll($0, to: descriptor) }), fsync(descriptor) == 0 else {
+            throw SystemError("write", path)
         }
-        guard fsync(rawValue) == 0 else { throw SystemError("write", path) }
     }
 
     /// All that a file holds.

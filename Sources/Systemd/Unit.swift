@@ -36,15 +36,16 @@ package struct Unit: Sendable, Equatable {
     ///
     /// The path is not told over D-Bus. It stands in the unit's files; the link in proc(5) may only be followed by who could trace the
     /// process.
-    ///
-    /// - Parameters:
-    ///   - kind: What systemd says, ``standardOutput`` or ``standardError``.
-    ///   - setting: `StandardOutput` or `StandardError`.
-    package func output(_ kind: String?, _ setting: String) -> String? {
-        guard let kind, ["file", "append", "truncate"].contains(kind), let fragmentPath,
-            let value = UnitFile(paths: [fragmentPath] + dropInPaths)[setting], value.hasPrefix("\(kind):")
-        else { return kind }
-        return UnitSpecifiers(name: name).resolve(String(value.dropFirst(kind.count + 1))) ?? kind
+    package var outputs: (standardOutput: String?, standardError: String?) {
+        lazy var file = UnitFile(paths: (fragmentPath.map { [$0] } ?? []) + dropInPaths)
+        func output(_ kind: String?, _ setting: String) -> String? {
+            guard let kind, ["file", "append", "truncate"].contains(kind), fragmentPath != nil,
+                let value = file[setting],
+                value.hasPrefix("\(kind):")
+            else { return kind }
+            return UnitSpecifiers(name: name).resolve(String(value.dropFirst(kind.count + 1))) ?? kind
+        }
+        return (output(standardOutput, "StandardOutput"), output(standardError, "StandardError"))
     }
 }
 

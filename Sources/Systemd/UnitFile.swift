@@ -23,8 +23,10 @@ struct UnitFile {
         var value: Substring?
         for text in texts {
             for line in Self.lines(text) {
-                guard let equals = line.firstIndex(of: "="), line[..<equals].trimmed == setting else { continue }
-                value = line[line.index(after: equals)...].trimmed
+                guard let equals = line.firstIndex(of: "="), line[..<equals].trimmedWhitespace == setting else {
+                    continue
+                }
+                value = line[line.index(after: equals)...].trimmedWhitespace
             }
         }
         guard let value, !value.isEmpty else { return nil }
@@ -36,7 +38,7 @@ struct UnitFile {
         var lines: [String] = []
         var begun = ""
         for line in text.split(separator: "\n") {
-            let line = line.trimmed
+            let line = line.trimmedWhitespace
             if line.hasPrefix("#") || line.hasPrefix(";") { continue }
             if line.hasSuffix("\\") {
                 begun += line.dropLast() + " "
@@ -46,14 +48,5 @@ struct UnitFile {
             }
         }
         return begun.isEmpty ? lines : lines + [begun]
-    }
-}
-
-extension StringProtocol {
-    /// Without white space at its ends.
-    fileprivate var trimmed: Substring {
-        let start = drop { $0.isWhitespace }.startIndex
-        guard let last = lastIndex(where: { !$0.isWhitespace }), start <= last else { return Substring() }
-        return Substring(self[start...last])
     }
 }

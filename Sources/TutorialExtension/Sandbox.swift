@@ -8,47 +8,33 @@ import SystemCalls
 ///
 /// It holds for the thread that enters it and for all that it starts: to be entered before there is another.
 struct Sandbox {
-    private var folders: [(path: String, access: Access, isOurs: Bool)] = []
+    private typealias Access = UInt64
 
-    /// The rights to a folder and all below it, with the numbers of linux/landlock.h.
-    struct Access: OptionSet {
-        let rawValue: UInt64
+    /// All that changes files or executes them.
+    private static let handled: Access =
+        LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_CHAR
+        | LANDLOCK_ACCESS_FS_MAKE_FIFO
+        | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM | files | folders | sockets
+    /// What a folder of files takes.
+    private static let files: Access =
+        LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG
+        | LANDLOCK_ACCESS_FS_TRUNCATE
+    /// What a folder with folders takes besides: making them, and renaming from one into another.
+    private static let folders: Access = LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REFER
+    /// What a folder of sockets takes.
+    private static let sockets: Access = LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE
 
-        static let execute = Access(rawValue: 1 << 0)
-        static let writeFile = Access(rawValue: 1 << 1)
-        static let removeDirectory = Access(rawValue: 1 << 4)
-        static let removeFile = Access(rawValue: 1 << 5)
-        static let makeCharacterDevice = Access(rawValue: 1 << 6)
-        static let makeDirectory = Access(rawValue: 1 << 7)
-        static let makeRegularFile = Access(rawValue: 1 << 8)
-        static let makeSocket = Access(rawValue: 1 << 9)
-        static let makeFIFO = Access(rawValue: 1 << 10)
-        static let makeBlockDevice = Access(rawValue: 1 << 11)
-        static let makeSymbolicLink = Access(rawValue: 1 << 12)
-        /// Renaming from one folder into another; since version 2.
-        static let refer = Access(rawValue: 1 << 13)
-        /// Since version 3.
-        static let truncate = Access(rawValue: 1 << 14)
-
-        /// All that changes files or executes them.
-        static let handled: Access = [
-            .execute, .writeFile, .removeDirectory, .removeFile, .makeCharacterDevice, .makeDirectory, .makeRegularFile,
-            .makeSocket, .makeFIFO, .makeBlockDevice, .makeSymbolicLink, .refer, .truncate,
-        ]
-        /// A folder of files.
-        static let files: Access = [.writeFile, .removeFile, .makeRegularFile, .truncate]
-    }
+    /// Each with what is allowed in it and all below it, and whether it is ours to make.
+    private var rules: [(folder: String, access: Access, isOurs: Bool)] = []
 
     /// What the extension writes to: the folder of osqueryd's socket, the spool and, where they are in use, the last good
     /// configuration's and that of live queries.
     init(socket: String, spool: String) {
         let parent = socket.lastIndex(of: "/").map { String(socket[...$0]) } ?? "."
-        folders.append((parent, [.makeSocket, .removeFile], isOurs: false))
-        folders.append((spool, .files, isOurs: true))
-        if let folder = GistNames.folder { folders.append((folder, .files, isOurs: true)) }
-        if let folder = Environment[.queries] {
-            folders.append((folder, Access.files.union([.makeDirectory, .refer]), isOurs: false))
-        }
+        rules.append((parent, Self.sockets, isOurs: false))
+        rules.append((spool, Self.files, isOurs: true))
+        if let folder = GistNames.folder { rules.append((folder, Self.files, isOurs: true)) }
+        if let folder = Environment[.queries] { rules.append((folder, Self.files | Self.folders, isOurs: false)) }
     }
 
     /// Enters it, unless OSQUERY_EXTENSION_SANDBOX=0 says not to. Where that cannot be, that is said, and nothing else changes: logs
@@ -57,7 +43,7 @@ struct Sandbox {
         let setting = Environment[.sandbox] ?? "1"
         if setting == "0" { return }
         // Whoever waits in vain for a socket there has more to say.
-        guard access(folders[0].path, F_OK) == 0 else { return }
+        guard access(rules[0].folder, F_OK) == 0 else { return }
         if setting != "1" { logger.error("OSQUERY_EXTENSION_SANDBOX=\(setting) is neither 0 nor 1: 1 it is.") }
         do {
             try enter()
@@ -71,15 +57,15 @@ struct Sandbox {
         let version = landlock_version()
         guard version >= 1 else { throw SystemError("use", "Landlock") }
         guard version >= 2 else { throw SystemError("rename files with", "the first version of Landlock", code: EXDEV) }
-        let handled = version >= 3 ? Access.handled : Access.handled.subtracting(.truncate)
-        let rules = try FileDescriptor(landlock_create(handled.rawValue), or: "make", "a Landlock rule set")
-        for (path, access, isOurs) in folders {
+        let handled = version >= 3 ? Self.handled : Self.handled & ~LANDLOCK_ACCESS_FS_TRUNCATE
+        let ruleSet = try FileDescriptor(landlock_create(handled), or: "make", "a Landlock rule set")
+        for (path, access, isOurs) in rules {
             if isOurs { mkdir(path, 0o700) }
             let folder = try FileDescriptor(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), or: "open", path)
-            guard landlock_allow(rules.rawValue, access.intersection(handled).rawValue, folder.rawValue) == 0 else {
+            guard landlock_allow(ruleSet.rawValue, access & handled, folder.rawValue) == 0 else {
                 throw SystemError("make a Landlock rule for", path)
             }
         }
-        guard landlock_enter(rules.rawValue) == 0 else { throw SystemError("enter", "a Landlock rule set") }
+        guard landlock_enter(ruleSet.rawValue) == 0 else { throw SystemError("enter", "a Landlock rule set") }
     }
 }

@@ -52,15 +52,16 @@ struct SystemdTable: TablePlugin {
     func generate(_ query: QueryContext) throws -> [Row] {
         let properties = Self.properties.filter { query.uses($0.column.name) }.flatMap(\.properties)
         return try systemd.units(UnitSelection.selection(query), Set(properties)).map { unit in
-            Row(
+            let outputs = unit.outputs
+            return Row(
                 name: unit.name,
                 pid: unit.mainPID,
                 loadState: unit.loadState,
                 activeState: unit.activeState,
                 execStart: unit.execStart.isEmpty ? nil : unit.execStart.map(\.commandLine).joined(separator: "; "),
                 unitPath: unit.fragmentPath,
-                stdoutPath: unit.output(unit.standardOutput, "StandardOutput"),
-                stderrPath: unit.output(unit.standardError, "StandardError"),
+                stdoutPath: outputs.standardOutput,
+                stderrPath: outputs.standardError,
                 description: unit.description,
                 subState: unit.subState,
                 unitFileState: unit.unitFileState,

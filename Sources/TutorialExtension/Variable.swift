@@ -1,3 +1,5 @@
+import Journal
+
 /// An environment variable that means something to this program. osqueryd hands its own on to its extensions.
 enum Variable: String, CaseIterable {
     case plugins = "OSQUERY_EXTENSION_PLUGINS"
@@ -46,9 +48,9 @@ enum Variable: String, CaseIterable {
         case .plugins: "all"
         case .sandbox: "1"
         case .spool: "STATE_DIRECTORY"
-        case .spoolLimit: "512M"
-        case .wait: "5"
-        case .stateDirectory: "/var/lib/tutorial-extension"
+        case .spoolLimit: "\(Self.journalDefaults.spoolLimit >> 20)M"
+        case .wait: "\(Self.journalDefaults.wait / 1000)"
+        case .stateDirectory: JournalSettings.usualFolder
         case .queries: "none"
         #if Gist
             case .gist, .tokenFile, .token, .proxy, .noProxy: "none"
@@ -57,4 +59,6 @@ enum Variable: String, CaseIterable {
         #endif
         }
     }
+
+    private static let journalDefaults = JournalSettings(environment: { _ in nil }, complain: { _ in })
 }

@@ -66,13 +66,12 @@ enum FileChecks {
 
     private static func listed(_ path: String, in list: String) -> [Finding] {
         let remedy = "echo \(path) | sudo tee -a \(list)"
-        let bytes: [UInt8]
+        let lines: [Substring]
         do {
-            bytes = try readFile(at: list, limit: 1 << 20)
+            lines = try readLines(at: list)
         } catch {
             return [.error("osqueryd is told of no extension: \(error)", remedy)]
         }
-        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(\.trimmedWhitespace)
         let (comments, paths) = (lines.filter(isComment), lines.filter { !isComment($0) && !$0.isEmpty })
         let strange = paths.filter { $0 != path }.compactMap { neverRun(String($0), in: list) }
         if paths.contains(Substring(path)) { return [.ok("\(list) lists it.")] + strange }

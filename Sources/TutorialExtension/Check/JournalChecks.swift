@@ -43,27 +43,25 @@ enum JournalChecks {
 
     /// Nothing, where no systemd can be asked, and so no unit has a rate.
     private static var rateLimit: Finding? {
-        let name = "osqueryd.service"
-        let properties: Set<UnitProperty> = [.logRateLimitInterval, .logRateLimitBurst]
-        guard let units = try? SystemdManager().units(.patterns([name]), properties) else { return nil }
-        guard let unit = units.first else {
+        let name = OsquerydUnit.name
+        let found: Unit?
+        do {
+            found = try OsquerydUnit.look([.logRateLimitInterval, .logRateLimitBurst])
+        } catch {
+            return nil
+        }
+        guard let unit = found else {
             return .warning("systemd has not loaded \(name).", "sudo systemctl enable --now \(name)")
         }
         // LogRateLimitIntervalSec=0 is taken for “not set” (systemd 252: src/core/unit.c).
         let isWide = unit.logRateLimitInterval ?? 0 > 0 && unit.logRateLimitBurst ?? 0 >= enough
-        let isOff = lines(of: "/etc/systemd/journald.conf").contains {
-            ["RateLimitIntervalSec=0", "RateLimitBurst=0"].contains($0)
-        }
+        let settings = (try? readLines(at: "/etc/systemd/journald.conf")) ?? []
+        let isOff = settings.contains { ["RateLimitIntervalSec=0", "RateLimitBurst=0"].contains($0) }
         return isWide || isOff
             ? .ok("journald's rate limit does not bound \(name).")
             : .warning(
                 "journald drops what \(name) logs beyond some 10,000 entries in 30 s.",
                 "sudo systemctl edit \(name): [Service] LogRateLimitIntervalSec=1s LogRateLimitBurst=100000000, a line each"
             )
-    }
-
-    private static func lines(of path: String) -> [Substring] {
-        guard let bytes = try? readFile(at: path, limit: 1 << 20) else { return [] }
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(\.trimmedWhitespace)
     }
 }

@@ -2,7 +2,6 @@ import SystemCalls
 
 /// osqueryd's flags, as they stand in a file that `--flagfile` names: one a line, `--name=value`, `--name` or `--noname`.
 struct OsqueryFlags {
-    private static let largest = 1 << 20
     private var values: [String: String] = [:]
 
     init(_ values: [String: String]) {
@@ -10,12 +9,7 @@ struct OsqueryFlags {
     }
 
     init(file: String) throws(SystemError) {
-        self.init(text: String(decoding: try readFile(at: file, limit: Self.largest), as: UTF8.self))
-    }
-
-    init(text: String) {
-        for line in text.split(separator: "\n") {
-            let line = line.trimmedWhitespace
+        for line in try readLines(at: file) {
             guard line.hasPrefix("--") else { continue }
             let parts = line.dropFirst(2).split(separator: "=", maxSplits: 1)
             guard let name = parts.first.map({ String($0.trimmedWhitespace) }) else { continue }
@@ -41,13 +35,5 @@ struct OsqueryFlags {
     /// The names that a flag's value lists.
     func list(_ name: String) -> [String] {
         (values[name] ?? "").split(separator: ",").map { String($0.trimmedWhitespace) }.filter { !$0.isEmpty }
-    }
-}
-
-extension Substring {
-    var trimmedWhitespace: Substring {
-        let start = drop(while: \.isWhitespace)
-        guard let last = start.lastIndex(where: { !$0.isWhitespace }) else { return "" }
-        return start[...last]
     }
 }

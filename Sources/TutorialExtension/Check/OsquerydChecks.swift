@@ -35,11 +35,10 @@ enum OsquerydChecks {
 
     /// Why osqueryd's unit has ended, where that can be told from its exit code.
     private static var lastEnd: [Finding] {
-        let name = "osqueryd.service"
-        let units = try? SystemdManager().units(.patterns([name]), [.activeState, .mainExitStatus])
-        guard let unit = units?.first, unit.activeState != "active", unit.mainExitStatus == missingPlugin else {
-            return []
-        }
+        let name = OsquerydUnit.name
+        guard let unit = try? OsquerydUnit.look([.activeState, .mainExitStatus]), unit.activeState != "active",
+            unit.mainExitStatus == missingPlugin
+        else { return [] }
         return [
             .error(
                 "\(name) has ended with code 78: a plugin that its flags name had not registered in time.",

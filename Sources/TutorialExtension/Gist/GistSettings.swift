@@ -1,6 +1,7 @@
 #if Gist
     import CLinux
     import Glibc
+    import Journal
     import SystemCalls
 
     /// Where the gist is, and how it may be read: the variables OSQUERY_CONFIG_GIST….
@@ -12,7 +13,7 @@
         init() throws(GistError) {
             guard let text = Environment[.gist] else { throw .notSet }
             address = try GistAddress(text)
-            var url = Environment[.gistURL] ?? "https://api.github.com"
+            var url = Environment[.gistURL] ?? Variable.gistURL.defaultValue
             while url.hasSuffix("/") { url.removeLast() }
             guard url.hasPrefix("https://"), url.utf8.count > 8, !url.contains(where: \.isWhitespace) else {
                 throw .badURL(url)
@@ -22,8 +23,7 @@
 
         /// The folder in which the last good configuration is kept.
         static var folder: String {
-            Environment[.stateDirectory]?.split(separator: ":").first.map(String.init)
-                ?? "/var/lib/tutorial-extension"
+            JournalSettings.stateDirectory(Environment.value) ?? JournalSettings.usualFolder
         }
 
         /// The token, read anew each time: systemd may have replaced its file.

@@ -60,14 +60,7 @@ struct SpoolCommand: ParsableCommand {
             signal(SIGPIPE, SIG_IGN)
             try SpoolCommand.run {
                 let odd = try SpoolListing.forEachEntry(at: options.path) { (_, bytes) throws(SystemError) in
-                    var written = 0
-                    while written < bytes.count {
-                        let result = retryingOnInterrupt {
-                            write(STDOUT_FILENO, bytes.baseAddress! + written, bytes.count - written)
-                        }
-                        guard result > 0 else { throw SystemError("write to", "standard output") }
-                        written += result
-                    }
+                    guard writeAll(bytes, to: STDOUT_FILENO) else { throw SystemError("write to", "standard output") }
                 }
                 if odd > 0 { Words.say("\(odd) bytes that are no whole entry were left out.") }
             }

@@ -1,0 +1,14 @@
+extension StringProtocol {
+    /// Without white space at its ends.
+    package var trimmedWhitespace: Substring {
+        let start = drop { $0.isWhitespace }.startIndex
+        guard let last = lastIndex(where: { !$0.isWhitespace }), start <= last else { return "" }
+        return Substring(self[start...last])
+    }
+}
+
+/// The lines of a small file, each without white space at its ends; a symbolic link is not followed.
+package func readLines(at path: String) throws(SystemError) -> [Substring] {
+    String(decoding: try readFile(at: path, limit: 1 << 20), as: UTF8.self).split(separator: "\n").map(
+        \.trimmedWhitespace)
+}
