@@ -12,7 +12,7 @@ EXTENSIONS := $(PREFIX)/lib/osquery/extensions
 INSTALL_OWNER := $(if $(SUDO),,-o root -g root)
 DOC := $(PREFIX)/share/doc/$(NAME)
 VENV := .build/venv
-build_PACKAGES := libsystemd-dev pkg-config
+build_PACKAGES := libsqlite3-dev libsystemd-dev pkg-config
 demo_PACKAGES := $(build_PACKAGES) openssl python3 systemd util-linux
 test_PACKAGES := $(build_PACKAGES) dbus g++ gcc libboost-dev libc6-dev libthrift-dev openssl python3-venv strace systemd systemd-container systemd-journal-remote thrift-compiler util-linux
 # Only what is used, found by lld; positions of data are relocated in a packed form, which starts faster and is smaller.
@@ -20,6 +20,9 @@ test_PACKAGES := $(build_PACKAGES) dbus g++ gcc libboost-dev libc6-dev libthrift
 # of which debug information would tell. Whoever builds gets the same.
 # The package traits: `make build LEAN=1` leaves the HTTP client out, and the config plugin with it.
 TRAITS := $(if $(LEAN),--disable-default-traits)
+# SQLite is linked statically, by a description for pkg-config that names the archive.
+STATIC_SQLITE := .build/static/sqlite3.pc
+RELEASE_BUILD := PKG_CONFIG_PATH=$(CURDIR)/$(dir $(STATIC_SQLITE)) $(SWIFT) build
 UNSTRIPPED_RELEASE := -c release $(TRAITS) --static-swift-stdlib --disable-local-rpath -Xswiftc -use-ld=lld -Xlinker --gc-sections \
 	-Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now \
 	$(foreach language,cc cxx,-X$(language) -ffile-prefix-map=$(CURDIR)=.) -Xswiftc -file-prefix-map -Xswiftc $(CURDIR)=. \
@@ -155,9 +158,13 @@ fuzz: build-packages
 			-print_final_stats=1 -artifact_prefix=.build/fuzz/$$part- .build/fuzz/corpora/$$part Tests/Fuzz/Corpora/$$part || exit 1; \
 	done
 
-build: build-packages
-	$(SWIFT) build $(RELEASE) --product $(NAME)
+build: build-packages $(STATIC_SQLITE)
+	$(RELEASE_BUILD) $(RELEASE) --product $(NAME)
 	install -D -m 0755 .build/release/$(NAME) build/$(NAME).ext
+
+$(STATIC_SQLITE): | build-packages
+	mkdir -p $(@D)
+	printf '%s\n' 'Name: sqlite3' 'Description: SQLite' "Version: $$(pkg-config --modversion sqlite3)" 'Libs: -l:libsqlite3.a' >$@
 
 install: build
 	$(MAKE) --no-print-directory install-files EXECUTABLE=build/$(NAME).ext
@@ -183,8 +190,8 @@ uninstall:
 		$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_$(NAME) $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$(NAME).fish
 
 # With its symbols, which a package keeps in another one.
-.build/unstripped/$(NAME): build-packages
-	$(SWIFT) build $(UNSTRIPPED_RELEASE) --product $(NAME)
+.build/unstripped/$(NAME): build-packages $(STATIC_SQLITE)
+	$(RELEASE_BUILD) $(UNSTRIPPED_RELEASE) --product $(NAME)
 	install -D -m 0755 .build/release/$(NAME) $@
 
 # build/*.deb, with the symbols in a -dbgsym.

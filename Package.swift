@@ -34,6 +34,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CLinux"),
         .target(name: "SystemCalls", dependencies: ["CLinux"], swiftSettings: settings),
         .target(name: "Thrift", swiftSettings: settings),
@@ -67,7 +68,8 @@ let package = Package(
                 "Osquery", "OsqueryTesting", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
-        .target(name: "Journal", dependencies: ["CLinux", "CSystemd", "SystemCalls"], swiftSettings: settings),
+        .target(
+            name: "Journal", dependencies: ["CLinux", "CSQLite", "CSystemd", "SystemCalls"], swiftSettings: settings),
         .target(name: "Systemd", dependencies: ["CSystemd", "SystemCalls"], swiftSettings: settings),
         .executableTarget(
             name: "TutorialExtension",
@@ -93,7 +95,9 @@ let package = Package(
             resources: [.copy("Fixtures")],
             swiftSettings: settings),
         .testTarget(name: "SystemdTests", dependencies: ["CSystemd", "Systemd"], swiftSettings: settings),
-        .testTarget(name: "JournalTests", dependencies: ["CSystemd", "Journal"], swiftSettings: settings),
+        .testTarget(
+            name: "JournalTests", dependencies: ["CSQLite", "CSystemd", "Journal", "SystemCalls"],
+            swiftSettings: settings),
     ]
 )
 
@@ -107,7 +111,7 @@ if Context.environment["FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
             name: "Fuzz",
-            dependencies: ["CSystemd", "Journal", "Osquery", "Thrift"],
+            dependencies: ["CSystemd", "Journal", "Osquery", "SystemCalls", "Thrift"],
             path: "Tests/Fuzz",
             exclude: ["Corpora"],
             swiftSettings: settings + [.enableExperimentalFeature("Extern"), .unsafeFlags(["-parse-as-library"])],
@@ -120,7 +124,9 @@ if Context.environment["BENCH"] != nil {
     package.targets.append(
         .executableTarget(
             name: "MicroBenchmarks",
-            dependencies: ["Journal", "Osquery", "Thrift", .product(name: "Benchmark", package: "swift-benchmark")],
+            dependencies: [
+                "Journal", "Osquery", "SystemCalls", "Thrift", .product(name: "Benchmark", package: "swift-benchmark"),
+            ],
             path: "Tests/Benchmarks/Micro",
             // The library declares its closures for Swift 5.
             swiftSettings: settings + [.swiftLanguageMode(.v5)]))

@@ -4,6 +4,7 @@
 
 #include <elf.h>
 #include <linux/landlock.h>
+#include <linux/stat.h>
 #include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -36,6 +37,7 @@ extern int dl_iterate_phdr(int (*callback)(struct dl_phdr_info *info, size_t siz
 /* fcntl(2), open(2) */
 #define F_SETLEASE 1024
 #define O_PATH 010000000
+#define AT_EMPTY_PATH 0x1000
 
 /* unix(7): what SO_PEERCRED tells */
 struct ucred {
@@ -47,6 +49,12 @@ struct ucred {
 /* prctl(2), whose number of arguments differs, which Swift cannot call */
 static inline int set_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 static inline int set_not_dumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+/* statx(2) */
+static inline int statx_identity(int directory, const char *name, int flags, struct statx *found)
+{
+    return (int)syscall(SYS_statx, directory, name, flags, STATX_TYPE | STATX_INO, found);
+}
 
 /* landlock(7): since Linux 6.2 */
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE

@@ -11,18 +11,14 @@ final class JournalDrain: Sendable {
 
     private let spool: Spool
     private let report: @Sendable (JournalEvent) -> Void
-    private let reader: Lock<SpoolReader>
     private let wake: Int32
     private let isStopping = Atomic(false)
+    private let isRunning = Condition(false)
     private let replayed = Atomic<UInt64>(0)
-    private let damaged = Atomic<UInt64>(0)
-    /// When the entry to be replayed next was received; 0 before the first one was read.
-    private let timestamp = Atomic<UInt64>(0)
 
     init(_ spool: Spool, report: @escaping @Sendable (JournalEvent) -> Void) {
         self.spool = spool
         self.report = report
-        reader = Lock(SpoolReader(spool))
         wake = eventfd(0, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
     }
 
@@ -30,24 +26,19 @@ final class JournalDrain: Sendable {
         close(wake)
     }
 
-    /// Opens the spool; whether there is something to replay.
-    func open() throws(SystemError) -> Bool {
-        let hasEntries = try spool.open()
-        try reader.withLock { (reader) throws(SystemError) in try reader.open() }
-        return hasEntries
-    }
-
     /// Starts to replay.
     ///
     /// - Parameter finish: Asked when nothing is left; true ends the thread.
-    /// - Returns: Whether it has started.
-    func start(_ finish: @escaping @Sendable () -> Bool) -> Bool {
+    func start(_ finish: @escaping @Sendable () -> Bool) throws(SystemError) {
+        isRunning.change { $0 = true }
         do {
-            try BlockingThread.start { self.replay(finish) }
-            return true
+            try BlockingThread.start {
+                self.replay(finish)
+                self.isRunning.change { $0 = false }
+            }
         } catch {
-            report(.holding(error))
-            return false
+            isRunning.change { $0 = false }
+            throw error
         }
     }
 
@@ -55,106 +46,100 @@ final class JournalDrain: Sendable {
     func stop() {
         isStopping.store(true, ordering: .relaxed)
         eventfd_write(wake, 1)
-        reader.withLock { _ in }
+        spool.stop()
+        _ = isRunning.wait { $0 ? nil : true }
     }
 
-    /// Entries replayed, and pieces found damaged.
-    var counts: (replayed: UInt64, damaged: UInt64) {
-        (replayed.load(ordering: .relaxed), damaged.load(ordering: .relaxed))
-    }
-
-    /// When the oldest entry in the spool was received, in microseconds since 1970.
-    var currentTimestamp: UInt64? {
-        let timestamp = timestamp.load(ordering: .relaxed)
-        return timestamp > 0 ? timestamp : nil
-    }
+    /// Entries replayed.
+    var count: UInt64 { replayed.load(ordering: .relaxed) }
 
     var isStopped: Bool { isStopping.load(ordering: .relaxed) }
 
     private func replay(_ finish: () -> Bool) {
         var probe = JournalProbe()
-        var count = 0
+        let before = count
         var hasFailed = false
-        repeat {
-            reading: while !isStopped {
-                // The reader is let go between entries, for stop().
-                switch reader.withLock({ reader in replayOne(&reader, &probe) }) {
-                case .replayed:
-                    count += 1
-                    if count == 1 { report(.replaying) }
-                    hasFailed = false
-                case .passed:
-                    break
-                case .failed(let error):
-                    if !hasFailed { report(.holding(error)) }
-                    hasFailed = true
-                    pause()
-                case .caughtUp:
-                    break reading
-                }
+        while !isStopped {
+            guard case .some = probe.room(waiting: Self.patience, wake: wake) else { continue }
+            var error: SystemError?
+            let next = spool.next { error = $0 }
+            if let error, !hasFailed { report(.unreadable(error)) }
+            hasFailed = error != nil
+            if case .nothing = next {} else if count == before { report(.replaying) }
+            switch next {
+            case .stored(let items):
+                replay(items, &probe)
+            case .pending(let entry):
+                // Once: others may put it onto the disk meanwhile.
+                let isSent = send(entry.body, &probe) { false }
+                spool.finish(sent: isSent)
+                if !isSent { pause() }
+            case .nothing where hasFailed:
+                spool.pause(Int(Self.patience))
+            case .nothing:
+                spool.settle()
+                if !isStopped && finish() { return report(.replayed(entries: Int(count - before))) }
             }
-            if isStopped { return }
-        } while !finish()
-        report(.replayed(entries: count))
-    }
-
-    private enum Step {
-        case replayed
-        case passed
-        /// The spool could not be read.
-        case failed(SystemError)
-        case caughtUp
-    }
-
-    private func replayOne(_ reader: inout SpoolReader, _ probe: inout JournalProbe) -> Step {
-        do {
-            try reader.open()
-            switch try reader.next() {
-            case .caughtUp:
-                return .caughtUp
-            case .damaged(let bytes, let file):
-                damaged.add(1, ordering: .relaxed)
-                report(.damaged(bytes: bytes, file: file))
-                return .passed
-            case .entry(let number, let body):
-                timestamp.store(SpoolEntry.timestamp(of: body), ordering: .relaxed)
-                guard send(body, &probe) else { return .passed }
-                reader.finished(number)
-                replayed.add(1, ordering: .relaxed)
-                return .replayed
-            }
-        } catch {
-            return .failed(error)
         }
+    }
+
+    /// Replays entries from the disk.
+    private func replay(_ items: [SpoolStore.Item], _ probe: inout JournalProbe) {
+        var forgotten = 0
+        for (index, item) in items.enumerated() {
+            let isSent = send(item.entry.body, &probe) {
+                // Perhaps for long: what is in the journal is not to come again if this process ends meanwhile.
+                spool.forget(items[forgotten..<index])
+                forgotten = index
+                return true
+            }
+            guard isSent else { return spool.forget(items[forgotten..<index]) }
+        }
+        spool.forget(items[forgotten...])
     }
 
     /// Sends an entry once journald has room for it; false when the drain stops before.
-    private func send(_ body: [UInt8], _ probe: inout JournalProbe) -> Bool {
+    ///
+    /// - Parameter shallWait: Asked where journald takes nothing now.
+    private func send(_ body: [UInt8], _ probe: inout JournalProbe, orElse shallWait: () -> Bool) -> Bool {
         var failures = 0
         while !isStopped {
-            guard case .some = probe.room(waiting: Self.patience, wake: wake) else { continue }
-            var fields = body
-            let error: SystemError? = fields.withUnsafeMutableBytes { bytes in
-                SpoolEntry.withFields(of: bytes) { fields in
-                    do throws(SystemError) {
-                        try JournalSocket.send(fields)
-                        return nil as SystemError?
-                    } catch {
-                        return error
-                    }
-                }
+            guard case .some = probe.room() else {
+                guard shallWait() else { return false }
+                _ = probe.room(waiting: Self.patience, wake: wake)
+                continue
             }
-            // 0 is also what is said when the socket went between the probe and the send. It is sent again then: rather twice than
-            // not at all.
-            if error == nil && !probe.hasChanged() { return true }
-            probe.disconnect()
+            let isSent = ExportFormat.withDatagram(of: body) { probe.send($0) }
+            let error = isSent == nil ? Self.sendLarge(body) : nil
+            // 0 is also what libsystemd says when the socket went between the probe and the send. It is sent again then: rather twice
+            // than not at all.
+            if isSent == true || isSent == nil && error == nil && !probe.hasChanged() {
+                replayed.add(1, ordering: .relaxed)
+                return true
+            }
+            if isSent == nil { probe.disconnect() }
             failures += 1
             // The first is that of a journald that has died, whose successor the probe waits for.
             if failures == 1 { continue }
-            if failures == 2, let error { report(.holding(error)) }
+            if failures == 2, let error { report(.unsendable(error)) }
+            guard shallWait() else { return false }
             pause()
         }
         return false
+    }
+
+    private static func sendLarge(_ body: [UInt8]) -> SystemError? {
+        var bytes = body
+        return bytes.withUnsafeMutableBytes { bytes in
+            ExportFormat.withFields(of: bytes) { fields in
+                do throws(SystemError) {
+                    try JournalSocket.send(fields)
+                    return nil as SystemError?
+                } catch {
+                    return error
+                }
+            }
+        }
     }
 
     /// Waits before a failure is tried again, unless the drain stops.

@@ -8,10 +8,18 @@ package enum JournalEvent: Sendable {
     case replaying
     /// All of them are there, and entries go straight to the journal again.
     case replayed(entries: Int)
-    /// Bytes of the spool that are no entry were put into a file.
-    case damaged(bytes: Int, file: String)
-    /// The spool's folder is gone, and none can be made in its place: what is kept now, no other process will find.
+    /// Entries of the spool cannot be read and are lost; its files are kept under another name.
+    case damaged(entries: Int, file: String)
+    /// Something in the spool's directory cannot be read, and is left as it is.
+    case unreadable(SystemError)
+    /// Another process uses the spool's directory, too.
+    case shared(path: String)
+    /// The spool's directory is gone, and none can be made in its place: what is kept now, no other process will find.
     case detached(SystemError)
+    /// Entries that were told to be logged are lost with the spool's directory, as this process ends.
+    case abandoned(entries: Int)
+    /// Entries that are kept cannot be sent, although journald takes others.
+    case unsendable(SystemError)
     /// Entries can be brought nowhere, and calls are held.
     case holding(SystemError)
     /// They can again.

@@ -4,17 +4,20 @@ import Glibc
 package struct JournalSettings: Sendable {
     /// How long to wait for a journald that stands still before entries go to the spool, in milliseconds.
     package var wait: Int32 = 5000
-    /// The spool's folder.
-    package var spool = usualFolder
+    /// The spool's directory.
+    package var spool = defaultDirectory
+    /// Whether that directory is there for this program alone, by its name or by systemd's StateDirectory=.
+    package var isSpoolOwn: Bool { spool == Self.defaultDirectory || spool == stateDirectory }
+    private let stateDirectory: String?
     /// Bytes that the spool may hold.
     package var spoolLimit = 512 << 20
     /// How long to hold a call when an entry can be brought nowhere. osqueryd gives a call 300 s.
     package var hold = Duration.seconds(240)
 
-    /// The folder for what is kept, unless a variable names another.
-    package static let usualFolder = "/var/lib/tutorial-extension"
+    /// The directory for what is kept, unless a variable names another.
+    package static let defaultDirectory = "/var/lib/tutorial-extension"
 
-    /// The first folder that systemd has made for the unit (systemd.exec(5), StateDirectory=).
+    /// The first directory that systemd has made for the unit (systemd.exec(5), StateDirectory=).
     package static func stateDirectory(_ environment: (String) -> String?) -> String? {
         environment("STATE_DIRECTORY")?.split(separator: ":").first.map(String.init)
     }
@@ -23,32 +26,32 @@ package struct JournalSettings: Sendable {
     ///
     /// - Parameter complain: Called with a sentence for each that has no meaning; its default holds.
     package init(environment: (String) -> String?, complain: (String) -> Void) {
+        stateDirectory = Self.stateDirectory(environment)
         if let text = environment("OSQUERY_JOURNAL_WAIT") {
             if let seconds = Double(text), (0...240).contains(seconds) {
                 wait = Int32(seconds * 1000)
             } else {
-                complain("OSQUERY_JOURNAL_WAIT=\(text) is no number of seconds from 0 to 240: 5 s it is.")
+                complain("OSQUERY_JOURNAL_WAIT=\(text) is not a number of seconds from 0 to 240: 5 s is used.")
             }
         }
-        if let text = environment("OSQUERY_JOURNAL_SPOOL")
-            ?? Self.stateDirectory(environment)
-        {
+        if let text = environment("OSQUERY_JOURNAL_SPOOL") ?? stateDirectory {
             if text.hasPrefix("/") {
                 spool = text
             } else {
-                complain("The spool's folder “\(text)” is no absolute path: \(spool) it is.")
+                complain("The spool's directory “\(text)” is not an absolute path: \(spool) is used.")
             }
         }
         if let text = environment("OSQUERY_JOURNAL_SPOOL_MAX") {
             if let bytes = Self.bytes(text) {
                 spoolLimit = bytes
             } else {
-                complain("OSQUERY_JOURNAL_SPOOL_MAX=\(text) is no number of bytes, like 67108864 or 64M: 512M it is.")
+                complain(
+                    "OSQUERY_JOURNAL_SPOOL_MAX=\(text) is not a number of bytes, like 67108864 or 64M: 512M is used.")
             }
         }
     }
 
-    /// A number of bytes, with K, M or G behind it for powers of 1024.
+    /// A number of bytes, followed by K, M or G for powers of 1024.
     private static func bytes(_ text: String) -> Int? {
         let shifts: [Character: Int] = ["K": 10, "M": 20, "G": 30]
         let shift = text.last.flatMap { shifts[$0] }

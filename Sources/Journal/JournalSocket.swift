@@ -20,7 +20,7 @@ enum JournalSocket {
 /// An entry that is to be sent, in memory that others keep alive.
 struct OutgoingEntry {
     /// What fits into a socket's buffer of the usual size beside others. What is larger, libsystemd hands over as a file.
-    private static let largestDatagram = 64 << 10
+    static let largestDatagram = 64 << 10
 
     /// `MESSAGE=…`
     fileprivate let message: UnsafeRawBufferPointer

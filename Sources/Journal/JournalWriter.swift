@@ -1,102 +1,106 @@
 import CSystemd
 import Glibc
+import Synchronization
 package import SystemCalls
 
 /// Brings entries into the journal, in the order in which they come, and loses none.
 ///
 /// An entry for which journald has room is sent at once, on the calling thread. Where there is no room for a while, no socket or an
-/// error, it goes to the spool, and so do all that follow until a thread has replayed them. Where the spool takes none either,
-/// the call is held.
+/// error, it goes to the spool, and so do all that follow until a thread has replayed them. Where the disk takes none either,
+/// the call is held until journald or the disk does.
 package final class JournalWriter: Sendable {
     private struct State: ~Copyable {
         var probe = JournalProbe()
-        /// Whether entries go to the spool, behind those that are there.
+        /// Whether entries go to the spool, after those that are there.
         var isSpooling = false
         var isDraining = false
-        var isHolding = false
-        /// The drain and the spool know the rest.
-        var statistics = JournalStatistics()
-
-        /// Sends the entry as one datagram, where it is one and there is room; whether it was sent.
-        mutating func sendDatagram(_ entry: OutgoingEntry) -> Bool {
-            guard entry.withDatagram({ probe.send($0) }) == true else { return false }
-            count(entry)
-            return true
-        }
-
-        /// An entry was sent.
-        mutating func count(_ entry: OutgoingEntry) {
-            statistics.sent += 1
-            statistics.sentBytes += UInt64(entry.size)
-        }
     }
+
+    /// Bytes in memory from which on a call waits for them to be safe before it goes on.
+    private static let largestPending = 1 << 20
+    /// How often to look whether another process that uses the spool's directory has ended, in milliseconds.
+    private static let adoptionPause = 1000
 
     private let settings: JournalSettings
     private let report: @Sendable (JournalEvent) -> Void
+    private let counters: JournalCounters
     private let spool: Spool
     private let state = Lock(State())
+    private let isHolding = Atomic(false)
     private let drain: JournalDrain
     private let bootID: String
 
     /// - Parameter report: Called when something changes that an administrator should know of.
     package init(_ settings: JournalSettings, report: @escaping @Sendable (JournalEvent) -> Void) {
+        let counters = JournalCounters()
+        let countAndReport: @Sendable (JournalEvent) -> Void = { event in
+            if case .damaged(let entries, _) = event { counters.damaged.add(UInt64(entries), ordering: .relaxed) }
+            report(event)
+        }
         self.settings = settings
-        self.report = report
-        spool = Spool(path: settings.spool, limit: settings.spoolLimit, report: report)
-        drain = JournalDrain(spool, report: report)
+        self.counters = counters
+        self.report = countAndReport
+        spool = Spool(
+            path: settings.spool, isOwnDirectory: settings.isSpoolOwn, limit: settings.spoolLimit,
+            report: countAndReport)
+        drain = JournalDrain(spool, report: countAndReport)
         bootID = Self.currentBootID
     }
 
     /// Takes up what an earlier process left in the spool. To be called before the first entry is written.
     ///
-    /// A predecessor that has not quite ended holds the spool's lock: it is waited for in the background.
+    /// What a process leaves that still runs, such as a predecessor that has not quite ended, is taken up when it has.
     package func start() throws(SystemError) {
-        do {
-            try takeUp()
-        } catch {
-            if error.code == EWOULDBLOCK { try BlockingThread.start { self.takeUpLater() } }
-            throw error
+        // What was found before it failed is replayed all the same.
+        defer { replayIfNeeded() }
+        guard try spool.open() else { return }
+        report(.shared(path: settings.spool))
+        try BlockingThread.start { self.adoptLater() }
+    }
+
+    private func adoptLater() {
+        var hasOthers = true
+        while hasOthers && !spool.isStopped(within: Self.adoptionPause) {
+            hasOthers = (try? spool.adopt()) ?? true
+            replayIfNeeded()
         }
     }
 
-    private func takeUp() throws(SystemError) {
-        guard try drain.open() else { return }
-        state.withLock { state in
+    private func replayIfNeeded() {
+        if spool.isEmpty { return }
+        let error = state.withLock { state in
             state.isSpooling = true
-            startDraining(&state)
+            return startDraining(&state)
         }
-    }
-
-    private func takeUpLater() {
-        while !drain.isStopped {
-            usleep(500_000)
-            do throws(SystemError) {
-                return try takeUp()
-            } catch {
-                if error.code != EWOULDBLOCK { return report(.holding(error)) }
-            }
-        }
+        if let error { report(.unsendable(error)) }
     }
 
     /// Ends the replay; what is not replayed by then is left to the next process. No entry may come any more.
     package func stop() {
         drain.stop()
+        let abandoned = spool.abandoned
+        if abandoned > 0 { report(.abandoned(entries: abandoned)) }
     }
 
     /// What has happened so far.
     package var statistics: JournalStatistics {
-        var statistics = state.withLock { $0.statistics }
-        statistics.spoolBytes = spool.size
-        statistics.spoolLimit = spool.limit
-        (statistics.replayed, statistics.damaged) = drain.counts
-        statistics.oldestSpooled = statistics.spoolBytes > 0 ? drain.currentTimestamp : nil
-        return statistics
+        JournalStatistics(
+            sent: counters.sent.load(ordering: .relaxed),
+            sentBytes: counters.sentBytes.load(ordering: .relaxed),
+            waited: counters.waited.load(ordering: .relaxed),
+            spooled: counters.spooled.load(ordering: .relaxed),
+            replayed: drain.count,
+            spoolBytes: spool.size,
+            spoolLimit: spool.limit,
+            oldestSpooled: spool.oldest,
+            damaged: counters.damaged.load(ordering: .relaxed),
+            refused: counters.refused.load(ordering: .relaxed))
     }
 
     /// Where an entry is.
     package enum Place: Sendable {
         case journal
-        /// In the spool under a number; safe after ``makeSafe(_:)``.
+        /// In the spool, as one of so many; safe after ``makeSafe(_:)``.
         case spool(UInt64)
     }
 
@@ -107,69 +111,56 @@ package final class JournalWriter: Sendable {
     ///   - message: The field `MESSAGE=…`, name included, which is sent from where it is.
     /// - Returns: Where it is. Nothing may be told of its success before ``makeSafe(_:)`` has returned.
     package func write(_ entry: borrowing JournalEntry, message: UnsafeRawBufferPointer) throws(SystemError) -> Place {
-        let result = entry.with(message: message) { entry in
-            var body: [UInt8]?
-            return Result { () throws(SystemError) in
-                try holding { () throws(SystemError) in try bring(entry, &body) }
-            }
-        }
-        return try result.get()
+        let place = entry.with(message: message) { bring($0) }
+        if case .spool = place, spool.pendingBytes > Self.largestPending { try makeSafe(place) }
+        return place
     }
 
-    /// Returns when an entry, and all before it, are in the journal or on the disk: one flush for any number of entries.
+    /// Returns when an entry, and all before it, are in the journal or on the disk: one commit for any number of entries. Where
+    /// neither takes them, it tries again for as long as osqueryd can be made to wait.
     package func makeSafe(_ place: Place) throws(SystemError) {
-        guard case .spool(let number) = place else { return }
-        try holding { () throws(SystemError) in try spool.sync(number) }
-    }
-
-    /// Tries again for as long as osqueryd can be made to wait.
-    private func holding<R>(_ body: () throws(SystemError) -> R) throws(SystemError) -> R {
-        var deadline: ContinuousClock.Instant?
-        var pause: UInt32 = 20_000
+        guard case .spool(let count) = place else { return }
+        let deadline = ContinuousClock.now + settings.hold
+        var pause = 20
         while true {
             do {
-                let result = try body()
-                if deadline != nil { recovered() }
-                return result
+                try spool.commit(count)
+                return recovered()
             } catch {
-                holds(error)
-                deadline = deadline ?? .now + settings.hold
-                if let deadline, deadline < .now {
-                    state.withLock { $0.statistics.refused += 1 }
+                // Where journald takes entries, they do not wait for the disk.
+                if spool.isSafe(count, within: pause) { return recovered() }
+                if isHolding.compareExchange(expected: false, desired: true, ordering: .relaxed).exchanged {
+                    report(.holding(error))
+                }
+                if deadline < .now {
+                    counters.refused.add(1, ordering: .relaxed)
                     throw error
                 }
-                usleep(pause)
-                pause = min(2 * pause, 1_000_000)
+                pause = min(2 * pause, 1000)
             }
         }
     }
 
     /// Sends the entry or appends it to the spool, in one step with the decision which, so that the order is kept.
-    ///
-    /// - Parameter body: The entry as it stands in the spool, made when it is needed.
-    private func bring(_ entry: OutgoingEntry, _ body: inout [UInt8]?) throws(SystemError) -> Place {
-        let result: Result<Place, SystemError> = state.withLock { state in
-            var reason: Reason?
+    private func bring(_ entry: OutgoingEntry) -> Place {
+        var reason: Reason?
+        var error: SystemError?
+        let place: Place = state.withLock { state in
             if !state.isSpooling {
                 reason = send(entry, &state)
-                if reason == nil { return .success(.journal) }
-            }
-            do throws(SystemError) {
-                let encoded =
-                    body
-                    ?? entry.withFields { SpoolEntry.body($0, received: WallClock.microseconds, bootID: bootID) }
-                body = encoded
-                let number = try spool.append(encoded)
-                state.statistics.spooled += 1
-                if let reason { report(.spooling(reason.description)) }
+                if reason == nil { return .journal }
                 state.isSpooling = true
-                startDraining(&state)
-                return .success(.spool(number))
-            } catch {
-                return .failure(error)
             }
+            let received = WallClock.microseconds
+            let body = entry.withFields { ExportFormat.body($0, received: received, bootID: bootID) }
+            let count = spool.append(PendingEntry(received: received, body: body))
+            counters.spooled.add(1, ordering: .relaxed)
+            error = startDraining(&state)
+            return .spool(count)
         }
-        return try result.get()
+        if let reason { report(.spooling(reason.description)) }
+        if let error { report(.unsendable(error)) }
+        return place
     }
 
     /// Why an entry was not sent.
@@ -181,10 +172,10 @@ package final class JournalWriter: Sendable {
 
     /// Sends the entry; nil when it is sent.
     private func send(_ entry: OutgoingEntry, _ state: inout State) -> Reason? {
-        if state.sendDatagram(entry) { return nil }
+        if sendDatagram(entry, &state) { return nil }
         var room = state.probe.room()
         if case .none = room {
-            state.statistics.waited += 1
+            counters.waited.add(1, ordering: .relaxed)
             room = state.probe.room(waiting: settings.wait)
         }
         switch room {
@@ -192,10 +183,10 @@ package final class JournalWriter: Sendable {
         case .away: return .away
         case .some: break
         }
-        if state.sendDatagram(entry) { return nil }
+        if sendDatagram(entry, &state) { return nil }
         do {
             try JournalSocket.send(entry)
-            state.count(entry)
+            count(entry)
             return nil
         } catch {
             state.probe.disconnect()
@@ -203,35 +194,42 @@ package final class JournalWriter: Sendable {
         }
     }
 
-    private func startDraining(_ state: inout State) {
-        guard !state.isDraining else { return }
-        state.isDraining = drain.start { self.finishDraining() }
+    /// Sends the entry as one datagram, where it is one and there is room; whether it was sent.
+    private func sendDatagram(_ entry: OutgoingEntry, _ state: inout State) -> Bool {
+        guard entry.withDatagram({ state.probe.send($0) }) == true else { return false }
+        count(entry)
+        return true
+    }
+
+    private func count(_ entry: OutgoingEntry) {
+        counters.sent.add(1, ordering: .relaxed)
+        counters.sentBytes.add(UInt64(entry.size), ordering: .relaxed)
+    }
+
+    /// Why the drain has not started, and is to be started with the next entry; nil where it runs.
+    private func startDraining(_ state: inout State) -> SystemError? {
+        if state.isDraining { return nil }
+        do {
+            try drain.start { self.finishDraining() }
+            state.isDraining = true
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// Back to sending at once, if nothing is left: asked by the drain when it has caught up.
     private func finishDraining() -> Bool {
         state.withLock { state in
-            guard spool.oldest() == nil else { return false }
+            guard spool.isEmpty else { return false }
             state.isSpooling = false
             state.isDraining = false
             return true
         }
     }
 
-    private func holds(_ error: SystemError) {
-        let isNew = state.withLock { state in
-            defer { state.isHolding = true }
-            return !state.isHolding
-        }
-        if isNew { report(.holding(error)) }
-    }
-
     private func recovered() {
-        let wasHolding = state.withLock { state in
-            defer { state.isHolding = false }
-            return state.isHolding
-        }
-        if wasHolding { report(.recovered) }
+        if isHolding.exchange(false, ordering: .relaxed) { report(.recovered) }
     }
 
     private static var currentBootID: String {

@@ -1,43 +1,71 @@
 import Glibc
 
-/// A lock whose holder can wait for another to change what it guards (pthread_cond_wait(3)).
+/// A value that one thread at a time may touch, and whose changes other threads can wait for (pthread_cond_wait(3)).
 ///
-/// Sendable because these calls are made for being called from several threads at once.
-package final class Condition: @unchecked Sendable {
+/// Sendable because the value is only touched with the lock held.
+package final class Condition<Value: ~Copyable>: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let value = UnsafeMutablePointer<Value>.allocate(capacity: 1)
 
-    package init() {
+    package init(_ value: consuming sending Value) {
+        self.value.initialize(to: value)
         pthread_mutex_init(mutex, nil)
-        pthread_cond_init(changed, nil)
+        // Deadlines are told by a clock that nobody sets.
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(changed, &attributes)
+        pthread_condattr_destroy(&attributes)
     }
 
     deinit {
         pthread_cond_destroy(changed)
         pthread_mutex_destroy(mutex)
+        value.deinitialize(count: 1)
         changed.deallocate()
         mutex.deallocate()
+        value.deallocate()
     }
 
-    package func withLock<R, E>(_ body: () throws(E) -> R) throws(E) -> R {
+    package func withLock<R, E>(_ body: (inout Value) throws(E) -> R) throws(E) -> R {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        return try body()
+        return try body(&value.pointee)
     }
 
-    /// Lets others in until one of them calls ``notifyAll()``. With the lock held.
-    package func wait() {
-        pthread_cond_wait(changed, mutex)
+    /// Changes the value, and wakes those who wait for a change.
+    package func change<R>(_ body: (inout Value) -> R) -> R {
+        pthread_mutex_lock(mutex)
+        defer {
+            pthread_cond_broadcast(changed)
+            pthread_mutex_unlock(mutex)
+        }
+        return body(&value.pointee)
     }
 
-    /// Lets others in while `body` runs. With the lock held.
-    package func unlocked<R>(_ body: () -> R) -> R {
-        pthread_mutex_unlock(mutex)
-        defer { pthread_mutex_lock(mutex) }
-        return body()
+    /// Calls `body` at once and after each change, until it returns something.
+    package func wait<R>(until body: (inout Value) -> R?) -> R {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while true {
+            if let result = body(&value.pointee) { return result }
+            pthread_cond_wait(changed, mutex)
+        }
     }
 
-    package func notifyAll() {
-        pthread_cond_broadcast(changed)
+    /// Calls `body` at once and after each change, until it returns something; nil when `microseconds` have passed before.
+    package func wait<R>(atMost microseconds: Int, until body: (inout Value) -> R?) -> R? {
+        var deadline = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &deadline)
+        let nanoseconds = deadline.tv_nsec + microseconds % 1_000_000 * 1000
+        deadline.tv_sec += microseconds / 1_000_000 + nanoseconds / 1_000_000_000
+        deadline.tv_nsec = nanoseconds % 1_000_000_000
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while true {
+            if let result = body(&value.pointee) { return result }
+            if pthread_cond_timedwait(changed, mutex, &deadline) == ETIMEDOUT { return body(&value.pointee) }
+        }
     }
 }

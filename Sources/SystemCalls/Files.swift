@@ -65,3 +65,32 @@ package func readFile(at path: String, limit: Int) throws(SystemError) -> [UInt8
     let file = try FileDescriptor(open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), or: "read", path)
     return try file.readAll(limit: limit, path)
 }
+
+extension FileDescriptor {
+    /// The `count` bytes at `offset`; nil where the file ends before.
+    ///
+    /// - Parameter path: What an error names.
+    package borrowing func bytes(at offset: Int, count: Int, _ path: String) throws(SystemError) -> [UInt8]? {
+        let descriptor = rawValue
+        var code: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            while initialized < count {
+                let start = initialized
+                let result = retryingOnInterrupt {
+                    pread(descriptor, buffer.baseAddress! + start, count - start, off_t(offset + start))
+                }
+                if result < 0 { code = errno }
+                if result <= 0 { break }
+                initialized += result
+            }
+        }
+        guard code == 0 else { throw SystemError("read", path, code: code) }
+        return bytes.count == count ? bytes : nil
+    }
+
+    /// The file's size in bytes; 0 where it cannot be told.
+    package var size: Int {
+        var status = stat()
+        return fstat(rawValue, &status) == 0 ? Int(status.st_size) : 0
+    }
+}

@@ -8,16 +8,20 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
     public let subject: String
     /// errno(3).
     public let code: Int32
+    /// Why it failed, where that is more than what `code` says.
+    private let reason: String?
 
-    package init(_ operation: String, _ subject: String, code: Int32 = errno) {
+    /// - Parameter reason: Why it failed, without a full stop; by default what strerror(3) says of `code`.
+    package init(_ operation: String, _ subject: String, code: Int32 = errno, reason: String? = nil) {
         self.operation = operation
         self.subject = subject
         self.code = code
+        self.reason = reason
     }
 
     /// What went wrong, as a sentence.
     public var description: String {
-        "Cannot \(operation) \(subject): \(String(cString: strerror(code)))."
+        "Cannot \(operation) \(subject): \(reason ?? String(cString: strerror(code)))."
     }
 }
 

@@ -25,7 +25,7 @@ struct Serve: ParsableCommand {
         do {
             try journal.start()
         } catch {
-            logger.notice("There is no spool for what journald does not take: \(error)")
+            logger.error("There is no spool for what systemd-journald does not take: \(error)")
         }
         let rateLimit = RateLimitWatch { logger.report($0) }
         let activity = ExtensionActivity()

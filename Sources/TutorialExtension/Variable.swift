@@ -24,11 +24,11 @@ enum Variable: String, CaseIterable {
         switch self {
         case .plugins: "Which plugins are registered, with commas between: \(Plugins.names.joined(separator: ", "))."
         case .sandbox: "0 lets the extension write anywhere; 1 confines it to its folders."
-        case .spool: "The folder for logs that journald does not take, as an absolute path; mode 0700."
-        case .spoolLimit: "How much of them, in bytes or with K, M or G."
+        case .spool: "The directory for logs that journald does not take, as an absolute path; mode 0700."
+        case .spoolLimit: "How much of them is kept, in bytes or with K, M or G."
         case .wait: "Seconds to wait for a journald that stands still before logs go to disk, from 0 to 240."
         case .stateDirectory:
-            "What systemd's StateDirectory= names: the spool's folder, and the last good configuration's."
+            "What systemd's StateDirectory= names: the spool's directory, and the last good configuration's."
         case .queries: "The folder for live queries, of osqueryd's user, mode 0700."
         #if Gist
             case .gist: "The gist that holds osquery.conf: ID, OWNER/ID or URL; with /SHA a revision."
@@ -50,7 +50,7 @@ enum Variable: String, CaseIterable {
         case .spool: "STATE_DIRECTORY"
         case .spoolLimit: "\(Self.journalDefaults.spoolLimit >> 20)M"
         case .wait: "\(Self.journalDefaults.wait / 1000)"
-        case .stateDirectory: JournalSettings.usualFolder
+        case .stateDirectory: JournalSettings.defaultDirectory
         case .queries: "none"
         #if Gist
             case .gist, .tokenFile, .token, .proxy, .noProxy: "none"

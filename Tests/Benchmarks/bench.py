@@ -166,8 +166,9 @@ class Bench:
         while not os.path.exists("/run/systemd/journal/socket"):
             time.sleep(0.001)
         begin = time.monotonic()
+        # The last thing that is done with what was replayed: its place on the disk is given back.
         spool = os.path.join(self.directory, "extension.spool")
-        while any(name.startswith("spool-") and os.path.getsize(os.path.join(spool, name)) for name in os.listdir(spool)):
+        while any(os.path.getsize(os.path.join(spool, name)) for name in os.listdir(spool) if name.endswith("-wal")):
             time.sleep(0.002)
         seconds = time.monotonic() - begin
         self.note("replay", "", "extension", {

@@ -1,52 +1,66 @@
 import CSystemd
 import Glibc
+import SystemCalls
 
 @testable import Journal
 
-/// A spool file that holds anything, and an entry behind it: nothing is read that is no entry, and the last one is found.
+/// A database that holds anything before a page of SQLite's, and a WAL that holds anything: no row is found that is none, and those of
+/// the page are. And a file of version 0.1.0 that holds anything.
 func fuzzSpool(_ input: UnsafeRawBufferPointer) {
-    // Checksums keep a fuzzer out of what lies behind them.
+    // Checksums keep a fuzzer out of what follows them.
     var body = Array(input)
     body.withUnsafeMutableBytes { bytes in
-        SpoolEntry.withFields(of: bytes) { fields in
+        ExportFormat.withFields(of: bytes) { fields in
             for field in fields.dropLast() { precondition(field.iov_len <= input.count) }
         }
     }
-    _ = SpoolEntry.timestamp(of: Array(input))
-
-    unlink("\(folder)/replayed")
-    let last = SpoolEntry.head(number: UInt64(Int64.max), body: lastBody)
-    let file = open("\(folder)/\(SpoolDirectory.segmentName(1))", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-    for part in [Array(input), last, lastBody] {
-        guard write(file, part, part.count) == part.count else { fatalError("There is no room in \(folder).") }
+    _ = ExportFormat.timestamp(of: Array(input))
+    _ = ExportFormat.withDatagram(of: Array(input)) { parts in
+        precondition(parts.reduce(0) { $0 + $1.iov_len } <= input.count + 64)
     }
-    close(file)
     do {
-        let spool = Spool(path: folder, limit: 1 << 30, report: { _ in })
-        guard try spool.open() else { preconditionFailure("There is a segment.") }
-        var reader = SpoolReader(spool)
-        try reader.open()
-        var isLastFound = false
-        reading: while true {
-            switch try reader.next() {
-            case .entry(let number, let body): isLastFound = number == UInt64(Int64.max) && body == lastBody
-            case .damaged(let count, let file):
-                precondition(count > 0 && count <= input.count)
-                unlink(file)
-            case .caughtUp: break reading
-            }
+        var page = Array(input.prefix(SpoolDatabase.pageSize))
+        page += [UInt8](repeating: 0, count: SpoolDatabase.pageSize - page.count)
+        try write(page + spool.page, to: spool.database)
+        try write(Array(input), to: spool.database + "-wal")
+        try write(Array(input), to: spool.legacy)
+        let directory = try SpoolDirectory(path: spool.directory, isOwn: true)
+        var scan = SpoolScan(try SpoolFile.observe(spool.salt, in: directory))
+        try scan.readAll()
+        let entries = try scan.numbers(after: SpoolDatabase.marks.upperBound).map { try scan.entry($0)?.body }
+        precondition(entries == spool.bodies, "Something was found that is not there, or not found that is.")
+
+        guard let legacy = try LegacySpool(in: directory, isShared: true) else {
+            preconditionFailure("There is a file.")
         }
-        precondition(isLastFound, "What stands before an entry hides it.")
+        var last: Int64 = 0
+        while let newest = try legacy.read(after: last).last?.number { last = newest }
     } catch {
         preconditionFailure("\(error)")
     }
 }
 
-private let lastBody = Array("__REALTIME_TIMESTAMP=1\n_BOOT_ID=0\nMESSAGE=last\n\n".utf8)
+private func write(_ bytes: [UInt8], to path: String) throws(SystemError) {
+    let file = try FileDescriptor(open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600), or: "make", path)
+    guard bytes.withUnsafeBytes({ writeAll($0, to: file.rawValue) }) else { throw SystemError("write", path) }
+}
 
-private let folder: String = {
-    var name = Array("/dev/shm/fuzz-spool-XXXXXX".utf8CString)
-    guard mkdtemp(&name) != nil else { fatalError("No folder can be made in /dev/shm.") }
-    let folder = String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    return folder
-}()
+/// A database that SQLite has made, whose second page holds three entries.
+private let spool:
+    (directory: String, salt: UInt64, database: String, legacy: String, page: [UInt8], bodies: [[UInt8]?]) = {
+        var name = Array("/dev/shm/fuzz-spool-XXXXXX".utf8CString)
+        guard mkdtemp(&name) != nil else { fatalError("No directory can be made in /dev/shm.") }
+        let path = String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        do {
+            let file = try SpoolFile.create(in: try SpoolDirectory(path: path, isOwn: true))
+            let bodies = ["one", "two", "three"].map { Array($0.utf8) }
+            let database = try SpoolDatabase(file)
+            try database.append(bodies.map { PendingEntry(received: 1, body: $0) }[...])
+            // The page's newest image is the last frame of the WAL.
+            let page = try file.bytes(
+                at: file.walSize - SpoolDatabase.pageSize, count: SpoolDatabase.pageSize, inWAL: true)
+            return (path, file.salt, file.path, path + "/spool-0000000000000001.export", page ?? [], bodies)
+        } catch {
+            fatalError("\(error)")
+        }
+    }()

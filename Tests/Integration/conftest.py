@@ -137,6 +137,7 @@ class RunningExtension:
     def __init__(self, manager, *flags, interval=3, timeout=3, env=None, **options):
         arguments = ["--socket", manager.path, "--timeout", str(timeout), "--interval", str(interval), *flags]
         environment = {**os.environ, **(env or {})}
+        self.manager = manager
         self.spool = environment["OSQUERY_JOURNAL_SPOOL"]
         self.stderr = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
@@ -147,6 +148,10 @@ class RunningExtension:
         with open(f"/proc/{self.pid}/status") as file:
             status = dict(line.split(":", 1) for line in file if ":" in line)
         return {name: int(status[name].split()[0]) for name in ("RssAnon", "VmRSS", "VmHWM")}
+
+    def spooled_bytes(self):
+        """What the extension itself says waits on the disk."""
+        return int(self.manager.generate("journal_logger")[0]["spool_bytes"])
 
     def threads(self):
         return len(os.listdir(f"/proc/{self.pid}/task"))
@@ -171,6 +176,15 @@ class RunningExtension:
 def spool(tmp_path, monkeypatch):
     """No test leaves anything in the system's own folder."""
     monkeypatch.setenv("OSQUERY_JOURNAL_SPOOL", str(tmp_path / "spool"))
+
+
+@pytest.fixture(scope="session")
+def faulty_disk(tmp_path_factory):
+    """A library that makes the disk fail, to be preloaded: see faulty-disk.c."""
+    library = tmp_path_factory.mktemp("preload") / "faulty-disk.so"
+    source = os.path.join(os.path.dirname(__file__), "faulty-disk.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, source, "-ldl"], check=True)
+    return str(library)
 
 
 @pytest.fixture

@@ -88,6 +88,10 @@ def move_below_a_sticky_folder(system):
     system.folder.chmod(0o1777)
 
 
+#: What version 0.1.0 has left.
+KEPT = os.path.join(os.path.dirname(__file__), "fixtures/spool-0.1.0/spool-0000000000000003.export")
+
+
 def break_the_spool(system):
     system.spool.rmdir()
     system.spool.write_text("")
@@ -116,9 +120,10 @@ def break_the_spool(system):
         (lambda s: s.flags.update(extensions_require="journal"), "warning", "--extensions_require names journal", "tutorial-extension"),
         (lambda s: s.flags.update(extensions_require="other,tutorial-extension"), "warning", "waits for the first", "tutorial-extension"),
         (lambda s: s.flags.update(allow_unsafe="true"), "warning", "others may have replaced", "--allow_unsafe=false"),
-        (break_the_spool, "error", "is no folder", "mv "),
-        (lambda s: s.spool.chmod(0o755), "warning", "open to others", "chmod 0700"),
-        (lambda s: (s.spool / "spool-0000000000000001.export").write_text("x" * 99), "warning", "99 bytes are kept", "systemctl status"),
+        (break_the_spool, "error", "is not a directory", "mv "),
+        (lambda s: s.spool.chmod(0o755), "error", "its mode is 0755", "chmod 0700"),
+        (lambda s: shutil.copy(KEPT, s.spool), "warning", "8 entries are kept", "systemctl status"),
+        (lambda s: (s.spool / "spool-0000000000000001.export").write_text("x" * 99), "error", "1 entry that is kept", "dmesg"),
     ],
 )
 def test_a_fault_is_found_and_its_remedy_named(system, plant, level, says, remedy):
@@ -151,7 +156,7 @@ def test_a_running_osqueryd_is_asked(system, start, active, registered, says):
     try:
         if registered:
             process = subprocess.Popen(
-                [system.executable, "--socket", manager.path], env=os.environ | {"OSQUERY_JOURNAL_SPOOL": str(system.spool / "own")})
+                [system.executable, "--socket", manager.path], env=os.environ | {"OSQUERY_JOURNAL_SPOOL": f"{system.spool}-own"})
             manager.wait_for_registration()
         errors = of(system.findings(), "error")
         assert len(errors) == (says is not None)

@@ -1,9 +1,12 @@
 """`spool`: what waits on disk is listed, exported for systemd's own tools, and dropped only when it may be."""
 
 import os
+import re
 import subprocess
 
 from conftest import EXTENSION
+from load import Load
+from osqueryd import wait_until
 
 
 def spool(folder, *arguments, **options):
@@ -27,7 +30,7 @@ def test_what_waits_is_listed_exported_and_dropped(manager, start, journald, tmp
     assert found.splitlines() == texts
 
     refused = spool(extension.spool, "drop", "--yes")
-    assert refused.returncode == 70 and b"another process holds" in refused.stderr and b"Stop osqueryd" in refused.stderr
+    assert refused.returncode == 70 and b"stop osqueryd first" in refused.stderr
     assert spool(extension.spool, "drop").returncode == 64
     manager.shutdown()
     extension.process.wait(5)
@@ -43,18 +46,47 @@ def test_damage_is_said_and_left_out(manager, start, journald):
         manager.result(f'{{"name":"kept","counter":{number}}}')
     manager.shutdown()
     extension.process.wait(5)
-    (name,) = [name for name in os.listdir(extension.spool) if name.startswith("spool-")]
-    path = os.path.join(extension.spool, name)
-    with open(path, "r+b") as file:
-        text = file.read()
-        file.seek(text.index(b'"counter":1'))
-        file.write(b"x")
-    assert b"\t2 entries\t" in spool(extension.spool, "list", check=True).stdout
+    for entry in os.scandir(extension.spool):
+        with open(entry.path, "rb") as file:
+            text = file.read()
+        with open(entry.path, "wb") as file:
+            file.write(text.replace(b'"counter":1', b'"counter":x'))
+    listed = spool(extension.spool, "list", check=True).stdout
+    assert b"\t2 entries\t" in listed and b"1 entry cannot be read" in listed
     exported = spool(extension.spool, "export", check=True)
-    assert exported.stdout.count(b"\nMESSAGE=") == 2 and b"no whole entry" in exported.stderr
+    assert exported.stdout.count(b"\nMESSAGE=") == 2 and b"1 entry that cannot be read was left out" in exported.stderr
 
 
-def test_a_folder_that_is_not_there_is_an_empty_one(tmp_path):
+def test_it_is_listed_and_exported_whole_while_entries_come(manager, start, journald):
+    journald.leave()
+    extension = start()
+    load = Load(manager, name="kept")
+    wait_until(lambda: load.acknowledged[0] > 200)
+    for _ in range(20):
+        before = load.acknowledged[0]
+        exported = spool(extension.spool, "export", check=True).stdout
+        numbers = [int(number) for number in re.findall(rb"\nOSQUERY_COUNTER=(\d+)\n", exported)]
+        assert numbers[:before] == list(range(before))
+        listed = spool(extension.spool, "list", check=True).stdout
+        assert b"cannot be read" not in listed
+        assert int(re.search(rb"\t(\d+) entries\t", listed)[1]) >= before
+    load.stop()
+
+
+def test_export_shows_its_progress_on_a_terminal(manager, start, journald):
+    journald.leave()
+    extension = start()
+    for number in range(5):
+        manager.result(f'{{"name":"kept","counter":{number}}}')
+    terminal, other = os.openpty()
+    command = [EXTENSION, "spool", "export", "--directory", extension.spool]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=other, check=True, timeout=20)
+    assert b"5 of 5 entries" in os.read(terminal, 4096)
+    os.close(terminal)
+    os.close(other)
+
+
+def test_a_directory_that_does_not_exist_is_an_empty_one(tmp_path):
     for command in ("list", "export"):
         result = spool(tmp_path / "nowhere", command, check=True)
         assert b"Nothing is kept" in result.stderr and result.stdout == b""

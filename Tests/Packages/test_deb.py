@@ -14,6 +14,7 @@ DEB = os.environ["DEB"]
 EXTENSION = "/usr/lib/osquery/extensions/tutorial-extension.ext"
 LIST = "/etc/osquery/extensions.load"
 SPOOL = "/var/lib/tutorial-extension"
+DATABASE = f"{SPOOL}/spool-0123456789abcdef.db"
 
 
 def install(system, deb=DEB):
@@ -49,7 +50,8 @@ def test_a_fresh_system_has_what_osqueryd_demands(system):
     assert "LogRateLimitBurst=100000000" in system.read("/lib/systemd/system/osqueryd.service.d/tutorial-extension.conf")
     assert system.exists("/usr/share/man/man1/tutorial-extension.1.gz")
     licence = system.read("/usr/share/doc/tutorial-extension/copyright")
-    assert "async-http-client" in licence and "swift-nio-ssl" in licence and "Runtime Library Exception" in licence
+    for name in ("SQLite 3.", "async-http-client", "swift-nio-ssl", "Runtime Library Exception"):
+        assert name in licence
 
 
 def test_the_executable_is_hardened(system):
@@ -57,6 +59,14 @@ def test_the_executable_is_hardened(system):
     said = subprocess.run(["readelf", "-W", "-h", "-l", "-d", system.path(EXTENSION)], stdout=subprocess.PIPE, text=True, check=True).stdout
     assert "Position-Independent Executable" in said and "GNU_RELRO" in said and "BIND_NOW" in said
     assert re.search(r"GNU_STACK .* RW ", said) and "RPATH" not in said and "RUNPATH" not in said
+
+
+def test_sqlite_is_linked_statically(system):
+    install(system)
+    needed = subprocess.run(["readelf", "-W", "-d", system.path(EXTENSION)], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert "libsystemd.so" in needed and "sqlite" not in needed
+    with open(system.path(EXTENSION), "rb") as file:
+        assert b"SQLite format 3\0" in file.read()
 
 
 def test_the_executable_does_not_tell_where_it_was_built(system):
@@ -95,10 +105,10 @@ def test_a_line_that_was_taken_away_does_not_come_back_with_an_upgrade(system, n
 def test_removal_keeps_the_spool_and_purge_takes_it(system):
     before = files(system)
     install(system)
-    system.write(f"{SPOOL}/spool-1.export", "line")
+    system.write(DATABASE, "line")
     system.run("dpkg", "--remove", "tutorial-extension")
-    assert system.read(f"{SPOOL}/spool-1.export") == "line"
-    assert files(system) - before == {SPOOL, f"{SPOOL}/spool-1.export"}
+    assert system.read(DATABASE) == "line"
+    assert files(system) - before == {SPOOL, DATABASE}
     system.run("dpkg", "--purge", "tutorial-extension")
     assert files(system) == before
 

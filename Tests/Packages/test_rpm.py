@@ -13,6 +13,7 @@ RPM = os.environ["RPM"]
 EXTENSION = "/usr/lib/osquery/extensions/tutorial-extension.ext"
 LIST = "/etc/osquery/extensions.load"
 SPOOL = "/var/lib/tutorial-extension"
+DATABASE = f"{SPOOL}/spool-0123456789abcdef.db"
 DROP_IN = "/usr/lib/systemd/system/osqueryd.service.d/tutorial-extension.conf"
 
 
@@ -55,7 +56,7 @@ def test_a_fresh_system_has_what_osqueryd_demands(system):
     assert rpm(system, "--verify", "--nodeps", "tutorial-extension") == ""
     assert "LogRateLimitBurst=100000000" in system.read(DROP_IN)
     [licences] = [name for name in files(system) - before if name.endswith("/copyright")]
-    assert "async-http-client" in system.read(licences)
+    assert "SQLite 3." in system.read(licences) and "async-http-client" in system.read(licences)
 
 
 @pytest.mark.parametrize("before", ["# ours\n/opt/other.ext\n", "/opt/other.ext"])
@@ -80,10 +81,10 @@ def test_a_line_that_is_there_is_not_doubled(system, line):
 def test_removal_keeps_the_spool(system):
     before = files(system)
     install(system)
-    system.write(f"{SPOOL}/spool-1.export", "line")
+    system.write(DATABASE, "line")
     rpm(system, "--erase", "tutorial-extension")
-    assert system.read(f"{SPOOL}/spool-1.export") == "line"
+    assert system.read(DATABASE) == "line"
     left = files(system) - before
     # Folders that are other packages' there.
-    assert {name for name in left if not os.path.isdir(system.path(name))} == {f"{SPOOL}/spool-1.export"}
+    assert {name for name in left if not os.path.isdir(system.path(name))} == {DATABASE}
     assert not [name for name in left if "osquery" in name]

@@ -11,11 +11,17 @@ enum SpoolChecks {
             return [.ok("Nothing is kept on disk: there is no \(path), which is made when it is needed.")]
         }
         guard status.st_mode & S_IFMT == S_IFDIR else {
-            return [.error("\(path) is no folder: nothing can be kept there.", "sudo mv \(path) \(path).old")]
+            return [.error("\(path) is not a directory: nothing can be kept there.", "sudo mv \(path) \(path).old")]
         }
         var findings: [Finding] = []
-        if status.st_mode & 0o077 != 0 {
-            findings.append(.warning("The folder \(path) is open to others than its owner.", "sudo chmod 0700 \(path)"))
+        do {
+            try SpoolListing.check(path, isOwnDirectory: settings.isSpoolOwn)
+        } catch {
+            let isOpen = status.st_mode & 0o777 != 0o700
+            findings.append(
+                .error(
+                    "Nothing is kept on disk. \(error)",
+                    isOpen ? "sudo chmod 0700 \(path)" : "OSQUERY_JOURNAL_SPOOL=DIRECTORY"))
         }
         var system = statvfs()
         if statvfs(path, &system) == 0 {
@@ -28,13 +34,19 @@ enum SpoolChecks {
             }
         }
         do {
-            var entries = 0
-            let odd = try SpoolListing.forEachEntry(at: path) { entry, _ in entries += entry.size }
-            let waiting = entries + odd
+            let files = try SpoolListing.files(at: path)
+            let entries = files.reduce(0) { $0 + $1.entries }
+            let unreadable = files.reduce(0) { $0 + $1.unreadable }
+            if unreadable > 0 {
+                findings.append(
+                    .error(
+                        "\(Words.entries(unreadable)) that \(unreadable == 1 ? "is" : "are") kept at \(path) cannot be read.",
+                        "sudo dmesg; sudo tutorial-extension spool list"))
+            }
             findings.append(
-                waiting > 0
+                entries > 0
                     ? .warning(
-                        "\(waiting) bytes are kept at \(path) and have not come into the journal.",
+                        "\(Words.entries(entries)) \(entries == 1 ? "is" : "are") kept at \(path), and not yet in the journal.",
                         "systemctl status systemd-journald osqueryd; tutorial-extension spool list")
                     : .ok("Nothing waits at \(path)."))
         } catch {

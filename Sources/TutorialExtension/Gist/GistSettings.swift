@@ -23,7 +23,7 @@
 
         /// The folder in which the last good configuration is kept.
         static var folder: String {
-            JournalSettings.stateDirectory(Environment.value) ?? JournalSettings.usualFolder
+            JournalSettings.stateDirectory(Environment.value) ?? JournalSettings.defaultDirectory
         }
 
         /// The token, read anew each time: systemd may have replaced its file.

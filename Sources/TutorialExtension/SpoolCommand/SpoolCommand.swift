@@ -14,34 +14,37 @@ struct SpoolCommand: ParsableCommand {
     struct Options: ParsableArguments {
         @Option(
             help:
-                "The spool's folder; by default the one that OSQUERY_JOURNAL_SPOOL or STATE_DIRECTORY names, else the usual one."
+                "The spool's directory. By default the one that OSQUERY_JOURNAL_SPOOL or STATE_DIRECTORY names, else /var/lib/tutorial-extension."
         )
         var directory: String?
 
-        var path: String {
-            directory ?? JournalSettings(environment: Environment.value, complain: { Words.say($0) }).spool
+        var path: String { directory ?? settings.spool }
+
+        /// Whether other files there are no reason not to touch it.
+        var isOwn: Bool { path == settings.spool && settings.isSpoolOwn }
+
+        private var settings: JournalSettings {
+            JournalSettings(environment: Environment.value, complain: { Words.say($0) })
         }
     }
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the files, what is in each, and since when.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the files, how many entries wait in each, and since when.",
+            discussion: "The extension may run meanwhile.")
 
         @OptionGroup var options: Options
 
         func run() throws {
             try SpoolCommand.run {
-                var files: [(name: String, entries: Int, bytes: Int, oldest: UInt64)] = []
-                let odd = try SpoolListing.forEachEntry(at: options.path) { entry, _ in
-                    if files.last?.name != entry.file { files.append((entry.file, 0, 0, entry.received)) }
-                    files[files.count - 1].entries += 1
-                    files[files.count - 1].bytes += entry.size
-                }
+                let files = try SpoolListing.files(at: options.path)
                 for file in files {
+                    let unreadable = file.unreadable > 0 ? "\t\(Words.entries(file.unreadable)) cannot be read" : ""
                     print(
-                        "\(file.name)\t\(file.entries) entries\t\(file.bytes) bytes\tsince @\(file.oldest / 1_000_000)")
+                        "\(file.path)\t\(Words.entries(file.entries))\t\(file.size) bytes\tsince @\(file.oldest / 1_000_000)"
+                            + unreadable)
                 }
-                if odd > 0 { print("\(odd) bytes are no whole entry, and are set aside when the rest is replayed.") }
-                if files.isEmpty && odd == 0 { print("Nothing is kept at \(options.path).") }
+                if files.isEmpty { print("Nothing is kept at \(options.path).") }
             }
         }
     }
@@ -50,8 +53,8 @@ struct SpoolCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write the entries to standard output, in systemd's Journal Export Format.",
             discussion: """
-                For /lib/systemd/systemd-journal-remote -o FILE.journal - which reads it from standard input. Nothing is taken out \
-                of the spool.
+                Pipe it into /lib/systemd/systemd-journal-remote -o FILE.journal - to make a journal of it. The entries stay in the \
+                spool. The extension may run meanwhile.
                 """)
 
         @OptionGroup var options: Options
@@ -59,40 +62,51 @@ struct SpoolCommand: ParsableCommand {
         func run() throws {
             signal(SIGPIPE, SIG_IGN)
             try SpoolCommand.run {
-                let odd = try SpoolListing.forEachEntry(at: options.path) { (_, bytes) throws(SystemError) in
-                    guard writeAll(bytes, to: STDOUT_FILENO) else { throw SystemError("write to", "standard output") }
+                var progress = Progress(of: "entries")
+                let unreadable = try SpoolListing.export(from: options.path) { (entry, count) throws(SystemError) in
+                    guard entry.withUnsafeBytes({ writeAll($0, to: STDOUT_FILENO) }) else {
+                        throw SystemError("write to", "standard output")
+                    }
+                    progress.advance(of: count)
                 }
-                if odd > 0 { Words.say("\(odd) bytes that are no whole entry were left out.") }
+                progress.end()
+                if unreadable > 0 {
+                    Words.say(
+                        "\(Words.entries(unreadable)) that cannot be read \(unreadable == 1 ? "was" : "were") left out."
+                    )
+                }
             }
         }
     }
 
     struct Drop: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Remove all entries for good. osqueryd must not run.")
+            abstract: "Delete all entries for good. The extension must be stopped.")
 
         @OptionGroup var options: Options
 
-        @Flag(help: "Yes, they are lost then.")
+        @Flag(help: "Confirm that the entries are deleted for good.")
         var yes = false
 
         func validate() throws {
-            guard yes else { throw ValidationError("The entries are lost then: say --yes, or export them before.") }
+            guard yes else {
+                throw ValidationError("This deletes the entries for good: export them first, or confirm with --yes.")
+            }
         }
 
         func run() throws {
             guard access(options.path, F_OK) == 0 else { return }
-            try SpoolCommand.run { try SpoolListing.drop(at: options.path) }
+            try SpoolCommand.run { try SpoolListing.drop(at: options.path, isOwnDirectory: options.isOwn) }
         }
     }
 
-    /// Runs `body`; a folder that there is not is an empty one.
+    /// Runs `body`. A directory that does not exist is an empty one.
     private static func run(_ body: () throws -> Void) throws {
         do {
             try body()
         } catch let error as SystemError {
-            if error.code == ENOENT { return Words.say("Nothing is kept: there is no folder for it yet.") }
-            Words.say("\(error)" + (error.code == EWOULDBLOCK ? " Stop osqueryd before." : ""))
+            if error.code == ENOENT { return Words.say("Nothing is kept: the spool's directory does not exist yet.") }
+            Words.say("\(error)" + (error.code == EWOULDBLOCK ? " The extension uses it: stop osqueryd first." : ""))
             throw ExitCode(error.code == EACCES || error.code == EPERM ? 77 : 70)
         }
     }

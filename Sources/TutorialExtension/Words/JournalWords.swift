@@ -17,22 +17,41 @@ extension Logger {
         case .replaying:
             notice("systemd-journald takes logs again: those kept on disk are brought into the journal.")
         case .replayed(let entries):
-            notice("All \(entries) entries kept on disk are in the journal.")
-        case .damaged(let bytes, let file):
+            notice("All that was kept on disk is in the journal: \(Words.entries(entries)).")
+        case .damaged(let entries, let file):
             error(
-                "\(bytes) bytes of the spool are no entry, torn or damaged, and were put into \(file). The rest goes on."
-            )
+                """
+                The spool is damaged: \(Words.entries(entries)) cannot be read and \(entries == 1 ? "is" : "are") lost. All others are replayed, and the damaged \
+                files are kept as \(file).
+                """)
+        case .unreadable(let error):
+            self.error("Part of the spool cannot be read now, and is tried again: \(error)")
+        case .shared(let path):
+            warning(
+                """
+                Another process uses the spool's directory \(path), too. Each has a database of its own there; what the other one \
+                leaves when it ends is replayed as well. To keep them apart, set OSQUERY_JOURNAL_SPOOL for one of them.
+                """)
         case .detached(let reason):
             error(
                 """
-                The spool's folder was removed. Logs are kept on disk all the same, but if this process ends before they are in \
-                the journal, they are lost: start systemd-journald first, then restart osqueryd. \(reason)
+                The spool's directory was moved or removed, and none can be made in its place. Logs are kept on disk all the same, \
+                but what is not in the journal when this process ends is lost, unless the directory was moved and comes back: start \
+                systemd-journald, then restart osqueryd. \(reason)
                 """)
+        case .abandoned(let entries):
+            error(
+                """
+                \(Words.entries(entries)) \(entries == 1 ? "is" : "are") lost if the spool's directory was removed. If it was moved, move \
+                it back: the entries are replayed when osqueryd starts again.
+                """)
+        case .unsendable(let reason):
+            error("Logs that are kept on disk cannot be sent to systemd-journald now, which is tried again: \(reason)")
         case .holding(let error):
             critical(
                 """
                 Logs can be brought neither into the journal nor onto the disk, and osqueryd has to wait: \(error) Start \
-                systemd-journald, or make room in the spool's folder (OSQUERY_JOURNAL_SPOOL).
+                systemd-journald, or make room in the spool's directory (OSQUERY_JOURNAL_SPOOL).
                 """)
         case .recovered:
             notice("Logs can be written again.")

@@ -22,6 +22,9 @@ enum Words {
         write(STDERR_FILENO, line, line.utf8.count)
     }
 
+    /// A number of entries.
+    static func entries(_ count: Int) -> String { count == 1 ? "1 entry" : "\(count) entries" }
+
     /// Whether stderr is the journal's: JOURNAL_STREAM names the stream's device and inode (systemd.exec(5)).
     private static var isStandardErrorJournal: Bool {
         var status = stat()

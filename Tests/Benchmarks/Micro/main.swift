@@ -1,5 +1,6 @@
 import Benchmark
 import Foundation
+import SystemCalls
 
 @testable import Journal
 @testable import Osquery
@@ -111,20 +112,23 @@ func entry() -> JournalEntry {
 
 benchmark("Journal: build an entry of 11 fields") { _ = entry() }
 
-/// Entries onto the disk, each flushed before it is acknowledged, from so many threads at once.
-func spool(_ label: String, _ folder: String, threads: Int, entries: Int) {
+/// Entries onto the disk, in calls of so many, each on the disk before its call is answered, from so many threads at once.
+func spool(_ label: String, _ folder: String, threads: Int, perCall: Int, entries: Int) {
     let writer = JournalWriter(
         JournalSettings(
             environment: { $0 == "OSQUERY_JOURNAL_SPOOL" ? folder : $0 == "OSQUERY_JOURNAL_SPOOL_MAX" ? "64G" : nil },
             complain: { _ in }),
         report: { _ in })
-    benchmark("Spool: \(entries) entries of 400 bytes from \(threads) threads, \(label)", settings: Iterations(3)) {
+    let name = "Spool: \(entries) entries of 400 bytes from \(threads) threads in calls of \(perCall), \(label)"
+    benchmark(name, settings: Iterations(3)) {
         DispatchQueue.concurrentPerform(iterations: threads) { _ in
             let message = Array(("MESSAGE=" + result(400)).utf8)
-            for _ in 0..<entries / threads {
+            for _ in 0..<entries / threads / perCall {
                 message.withUnsafeBytes { bytes in
                     do {
-                        try writer.makeSafe(try writer.write(entry(), message: bytes))
+                        var last = JournalWriter.Place.journal
+                        for _ in 0..<perCall { last = try writer.write(entry(), message: bytes) }
+                        try writer.makeSafe(last)
                     } catch {
                         fatalError("\(error)")
                     }
@@ -136,7 +140,35 @@ func spool(_ label: String, _ folder: String, threads: Int, entries: Int) {
 
 for (label, variable) in [("in memory", "BENCH_TMPFS"), ("on disk", "BENCH_DISK")] {
     guard let folder = ProcessInfo.processInfo.environment[variable] else { continue }
-    for threads in [1, 4] { spool(label, "\(folder)/spool-\(threads)", threads: threads, entries: 4000) }
+    for (threads, perCall, entries) in [(1, 1, 4000), (4, 1, 4000), (4, 500, 100_000)] {
+        spool(label, "\(folder)/spool-\(threads)-\(perCall)", threads: threads, perCall: perCall, entries: entries)
+    }
+}
+
+/// Entries that are on the disk, read back in batches.
+func readSpool(_ folder: String, entries: Int) {
+    let fields = Array(("MESSAGE=" + result(400)).utf8).withUnsafeBytes { bytes in
+        [iovec(iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count)]
+            .withUnsafeBufferPointer { ExportFormat.body($0, received: 1, bootID: "0") }
+    }
+    do {
+        let database = try SpoolDatabase(try SpoolFile.create(in: try SpoolDirectory(path: folder, isOwn: true)))
+        try database.append((0..<entries).map { _ in PendingEntry(received: 1, body: fields) }[...])
+        benchmark("Spool: read \(entries) entries", settings: Iterations(3)) {
+            var last = database.forgotten
+            do {
+                while let newest = try database.read(after: last).last { last = newest.number }
+            } catch {
+                fatalError("\(error)")
+            }
+        }
+    } catch {
+        fatalError("\(error)")
+    }
+}
+
+if let folder = ProcessInfo.processInfo.environment["BENCH_TMPFS"] {
+    readSpool("\(folder)/spool-read", entries: 100_000)
 }
 
 Benchmark.main()

@@ -3,11 +3,11 @@ import Testing
 
 @testable import Journal
 
-@Suite struct SpoolEntryTests {
+@Suite struct ExportFormatTests {
     private func body(_ fields: [[UInt8]]) -> [UInt8] {
         func encode(_ rest: ArraySlice<[UInt8]>, _ done: [iovec]) -> [UInt8] {
             guard let field = rest.first else {
-                return done.withUnsafeBufferPointer { SpoolEntry.body($0, received: 17, bootID: "b") }
+                return done.withUnsafeBufferPointer { ExportFormat.body($0, received: 17, bootID: "b") }
             }
             return field.withUnsafeBytes { encode(rest.dropFirst(), done + [iovec($0)]) }
         }
@@ -17,11 +17,11 @@ import Testing
     private func fields(_ body: [UInt8]) -> [[UInt8]] {
         var body = body
         return body.withUnsafeMutableBytes { bytes in
-            SpoolEntry.withFields(of: bytes) { $0.map { [UInt8]($0.bytes) } }
+            ExportFormat.withFields(of: bytes) { $0.map { [UInt8]($0.bytes) } }
         }
     }
 
-    @Test("an entry stands there as the Journal Export Format has it")
+    @Test("an entry is in Journal Export Format")
     func format() {
         let bytes = body([Array("MESSAGE=a\nb".utf8), Array("PRIORITY=6".utf8)])
         let expected =
@@ -41,22 +41,14 @@ import Testing
         }
     }
 
-    @Test("a head tells number, length and checksum, and any changed byte shows")
-    func head() throws {
-        let body = body([Array("MESSAGE=text".utf8)])
-        let bytes = SpoolEntry.head(number: 0xABC, body: body)
-        #expect(bytes.count == SpoolEntry.headLength)
-        let head = try #require(bytes.withUnsafeBytes { SpoolEntry.parseHead($0) })
-        #expect(head.number == 0xABC)
-        #expect(head.length == body.count)
-        #expect(head.checksum == SpoolEntry.checksum(body.span.bytes))
-        for index in body.indices {
-            var changed = body
-            changed[index] ^= UInt8.random(in: 1...255)
-            #expect(SpoolEntry.checksum(changed.span.bytes) != head.checksum)
-        }
-        for end in bytes.indices {
-            #expect(Array(bytes[..<end]).withUnsafeBytes { SpoolEntry.parseHead($0) } == nil)
-        }
+    @Test("a datagram has the fields as they were, and when they were received")
+    func datagram() {
+        let bytes = body([Array("MESSAGE=a\nb".utf8), Array("PRIORITY=6".utf8)])
+        let datagram = ExportFormat.withDatagram(of: bytes) { parts in parts.flatMap { [UInt8]($0.bytes) } }
+        let expected =
+            Array("MESSAGE\n".utf8) + [3, 0, 0, 0, 0, 0, 0, 0]
+            + Array("a\nb\nPRIORITY=6\nOSQUERY_RECEIVED_TIMESTAMP=17\n".utf8)
+        #expect(datagram == expected)
+        #expect(ExportFormat.withDatagram(of: [UInt8](repeating: 0x41, count: 1 << 20)) { _ in true } == nil)
     }
 }

@@ -1,0 +1,84 @@
+import SystemCalls
+
+/// What can still be read of a damaged database, from its bytes. Takes no room on the disk.
+final class SalvagedSpool: SpoolSource {
+    private let file: SpoolFile
+    private let scan: SpoolScan
+    /// The numbers that were found, in order.
+    private let numbers: [Int64]
+    private(set) var forgotten: Int64
+    private(set) var lost: Int
+
+    /// Searches a database.
+    ///
+    /// - Parameters:
+    ///   - forgotten: The number before the oldest entry that is not in the journal, where that is known.
+    ///   - last: The newest entry's, where that is known.
+    init(_ file: SpoolFile, forgotten: Int64? = nil, last: Int64? = nil) throws(SpoolError) {
+        self.file = file
+        var scan = SpoolScan(file)
+        do {
+            try scan.readAll()
+        } catch {
+            throw .failed(error)
+        }
+        let first = forgotten ?? scan.forgotten
+        self.forgotten = first
+        numbers = scan.numbers(after: first).filter { $0 <= last ?? .max }
+        lost = Int((last ?? numbers.last ?? first) - first) - numbers.count + (last == nil ? scan.unreadable : 0)
+        self.scan = scan
+    }
+
+    var salt: UInt64? { file.salt }
+    var path: String { file.path }
+    var isEmpty: Bool { numbers.isEmpty }
+
+    var setAsidePath: String { file.setAsidePath }
+
+    func read(after number: Int64) throws(SpoolError) -> [SpooledEntry] {
+        var batch = SpoolBatch()
+        var entries: [SpooledEntry] = []
+        // Numbers are sorted, and asked for one after the other.
+        var index = numbers.partitioningIndex { $0 > number }
+        while index < numbers.count, !batch.isFull {
+            do {
+                if let entry = try scan.entry(numbers[index]) {
+                    batch.add(entry)
+                    entries.append(entry)
+                } else {
+                    lost += 1
+                }
+            } catch {
+                throw .failed(error)
+            }
+            index += 1
+        }
+        return entries
+    }
+
+    func forget(through number: Int64) {
+        forgotten = max(forgotten, number)
+    }
+
+    var size: Int { numbers.last ?? 0 > forgotten ? file.database.size : 0 }
+
+    func finish() throws(SpoolError) {
+        do {
+            if lost > 0 { try file.setAside() } else { try file.remove() }
+        } catch {
+            throw .failed(error)
+        }
+    }
+}
+
+extension Array {
+    /// The index of the first element of which `isAfter` is true; it must be so of all that follow.
+    fileprivate func partitioningIndex(_ isAfter: (Element) -> Bool) -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if isAfter(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}

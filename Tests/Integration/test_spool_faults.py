@@ -1,0 +1,565 @@
+"""What broke the spool of version 0.1.0: each test is an attack that had cost acknowledged entries, or had ended the extension."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+
+import pytest
+from conftest import EXTENSION, Journal, RunningExtension, text_of
+from load import FAST, Load, all_there, entries_of, small_disk, text
+from osqueryd import connect, wait_until
+from test_spool_model import BAD_DISK, BAD_FLUSH, DECOY, NO_SPACE, NO_TRUNCATE
+
+NOW = {"OSQUERY_JOURNAL_WAIT": "0"}
+
+
+@pytest.fixture
+def run(manager):
+    """Starts extensions one after the other, and ends those that a test leaves running."""
+    running = []
+
+    def run(env=NOW, **options):
+        manager.registered.clear()
+        running.append(RunningExtension(manager, env=env, **options))
+        manager.wait_for_registration()
+        return running[-1]
+
+    yield run
+    for extension in running:
+        extension.end(signal.SIGKILL)
+
+
+def send(manager, name, numbers):
+    for number in numbers:
+        manager.result(text(name, 0, number))
+
+
+def replay(run, journald, **options):
+    """Starts journald and an extension, and waits until nothing is left to replay; what the extension has said."""
+    if os.path.exists(journald.SOCKET + ".away"):
+        journald.come_back()
+    extension = run(**options)
+    wait_until(lambda: extension.spooled_bytes() == 0, 30)
+    assert extension.end() == 0
+    return extension.words()
+
+
+def files(directory):
+    """Names, modes and contents of all that is in a directory, and its own mode."""
+    found = {".": (os.stat(directory).st_mode, None)}
+    for entry in os.scandir(directory):
+        found[entry.name] = (entry.stat().st_mode, open(entry.path, "rb").read())
+    return found
+
+
+def lost(words):
+    return sum(int(number) for number in re.findall(r"damaged: (\d+) entr(?:y|ies) cannot be read", words))
+
+
+# The directory.
+
+
+def test_a_directory_that_is_moved_away_and_back_is_used_again(manager, run, journal, journald):
+    extension = run()
+    journald.leave()
+    os.rename(extension.spool, extension.spool + ".away")
+    send(manager, "moved", [0])
+    os.rename(extension.spool + ".away", extension.spool)
+    journald.come_back()
+    wait_until(lambda: extension.spooled_bytes() == 0)
+    # The next outage, and an ordinary end in it.
+    journald.leave()
+    send(manager, "moved", range(1, 11))
+    assert extension.end() == 0
+    replay(run, journald)
+    assert entries_of(journal, "moved", 0) == list(range(11))
+
+
+def test_what_is_acknowledged_while_the_directory_is_away_is_found_when_it_is_back(manager, run, journal, journald):
+    extension = run()
+    journald.leave()
+    send(manager, "moved", range(3))
+    os.rename(extension.spool, extension.spool + ".away")
+    send(manager, "moved", range(3, 6))
+    os.rename(extension.spool + ".away", extension.spool)
+    send(manager, "moved", range(6, 9))
+    assert extension.end(signal.SIGKILL) == -signal.SIGKILL
+    replay(run, journald)
+    assert entries_of(journal, "moved", 0) == list(range(9))
+
+
+@pytest.mark.parametrize("sandbox", ["0", "1"])
+def test_a_directory_that_is_replaced_by_another(manager, run, journal, journald, sandbox):
+    """Without the sandbox new entries go to the new one, where a restart finds them; with it that is said to take a restart."""
+    extension = run(env={**NOW, "OSQUERY_EXTENSION_SANDBOX": sandbox})
+    journald.leave()
+    send(manager, "replaced", range(3))
+    os.rename(extension.spool, extension.spool + ".old")
+    os.mkdir(extension.spool, 0o700)
+    send(manager, "replaced", range(3, 6))
+    assert ("restart osqueryd" in extension.words()) == (sandbox == "1")
+    assert bool(os.listdir(extension.spool)) == (sandbox == "0")
+    if sandbox == "0":
+        extension.end(signal.SIGKILL)
+        replay(run, journald)
+        assert entries_of(journal, "replaced", 0) == [3, 4, 5]
+        # The old one's entries are in its files.
+        replay(run, journald, env={**NOW, "OSQUERY_JOURNAL_SPOOL": extension.spool + ".old"})
+        assert sorted(entries_of(journal, "replaced", 0)) == list(range(6))
+    else:
+        journald.come_back()
+        wait_until(lambda: extension.spooled_bytes() == 0)
+        assert extension.end() == 0
+        assert entries_of(journal, "replaced", 0) == list(range(6))
+
+
+def test_entries_that_go_with_a_removed_directory_are_counted(manager, run, journald):
+    extension = run()
+    journald.leave()
+    send(manager, "gone", range(7))
+    shutil.rmtree(extension.spool)
+    assert extension.end() == 0
+    assert "7 entries are lost if the spool's directory was removed" in extension.words()
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o1777, 0o500])
+def test_a_directory_that_others_may_enter_is_refused_and_not_changed(manager, run, journald, tmp_path, mode):
+    directory = tmp_path / "theirs"
+    directory.mkdir()
+    directory.chmod(mode)
+    before = files(directory)
+    extension = run(env={**NOW, "OSQUERY_JOURNAL_SPOOL": str(directory)})
+    send(manager, "theirs", [0])
+    assert extension.end() == 0
+    assert files(directory) == before
+    assert f"its mode is 0{mode:o}" in extension.words() and "OSQUERY_JOURNAL_SPOOL" in extension.words()
+
+
+FOREIGN = {
+    "spool-0000000000000001.export.bak": b"theirs", "spool-1.db": b"theirs", "spool-bad.export": b"theirs", "replayed.txt": b"12",
+    "notes": b"theirs",
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_directory_with_files_of_others_is_refused_and_not_changed(manager, run, journald, tmp_path, name):
+    directory = tmp_path / "theirs"
+    directory.mkdir(mode=0o700)
+    for own in ("lock", "replayed", "spool-0000000000000001.export", "damaged-1"):
+        (directory / own).write_bytes(b"looks like ours")
+    (directory / name).write_bytes(FOREIGN[name])
+    before = files(directory)
+    extension = run(env={**NOW, "OSQUERY_JOURNAL_SPOOL": str(directory)})
+    send(manager, "theirs", [0])
+    assert extension.end() == 0
+    command = [EXTENSION, "spool", "drop", "--yes", "--directory", directory]
+    dropped = subprocess.run(command, capture_output=True, text=True)
+    assert dropped.returncode == 77 and name in dropped.stderr
+    assert files(directory) == before
+    assert "there are other files in it" in extension.words() and name in extension.words()
+
+
+@pytest.mark.parametrize("variable", ["STATE_DIRECTORY", "OSQUERY_JOURNAL_SPOOL"])
+def test_other_files_in_the_state_directory_are_left_alone(manager, run, journal, journald, tmp_path, variable):
+    directory = tmp_path / "state"
+    directory.mkdir(mode=0o700)
+    (directory / "notes").write_bytes(b"theirs")
+    run(env={**NOW, "OSQUERY_JOURNAL_SPOOL": "" if variable == "STATE_DIRECTORY" else str(directory), "STATE_DIRECTORY": str(directory)})
+    journald.leave()
+    send(manager, "state", range(3))
+    assert any(name.startswith("spool-") for name in os.listdir(directory))
+    assert (directory / "notes").read_bytes() == b"theirs"
+
+
+ODD = ["spool-ffffffffffffffff.export", "spool-bad.export", "spool-0000000000000001.db", "spool-00000000000000zz.db", "spool-1.db"]
+
+
+@pytest.mark.parametrize("kind", ["garbage", "empty", "directory", "pipe", "link"])
+@pytest.mark.parametrize("name", ODD)
+def test_odd_files_end_nothing_and_hold_up_nothing(manager, run, journal, journald, name, kind):
+    first = run()
+    assert first.end() == 0
+    path = os.path.join(first.spool, name)
+    {
+        "garbage": lambda: open(path, "wb").write(b"garbage" * 1000), "empty": lambda: open(path, "wb").close(),
+        "directory": lambda: os.mkdir(path), "pipe": lambda: os.mkfifo(path), "link": lambda: os.symlink("/etc/os-release", path),
+    }[kind]()
+    second = run()
+    journald.leave()
+    begin = time.monotonic()
+    send(manager, "odd", range(5))
+    assert time.monotonic() - begin < 10
+    assert second.end() == 0
+    replay(run, journald)
+    assert entries_of(journal, "odd", 0) == list(range(5))
+    assert open("/etc/os-release").read()
+
+
+# Several processes.
+
+
+def leave_something(manager, run, journald, count):
+    """A spool whose last number is `count`, and of which all is replayed."""
+    extension = run()
+    journald.leave()
+    send(manager, "before", range(count))
+    journald.come_back()
+    wait_until(lambda: extension.spooled_bytes() == 0)
+    return extension
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_two_processes_with_one_directory(manager, run, journal, journald, number):
+    """Both keep what they are given, both are answered at once, and what one leaves the other one replays."""
+    first = leave_something(manager, run, journald, 20)
+    path = manager.extension_path
+    second = run()
+    assert "warning" in second.words() and "Another process uses the spool's directory" in second.words()
+    journald.leave()
+    begin = time.monotonic()
+    send(manager, "second", range(30))
+    assert time.monotonic() - begin < 5
+    assert manager.extension_path != path
+    second.end(number)
+    journald.come_back()
+    third = run()
+    wait_until(lambda: entries_of(journal, "second", 0) == list(range(30)), pause=0.1)
+    assert first.end() == 0 and third.end() == 0
+
+
+def test_what_several_processes_leave_comes_in_the_order_of_receipt(manager, run, journal, journald):
+    journald.leave()
+    extensions = [run(), run()]
+    paths = [f"{manager.path}.{uuid}" for uuid in sorted(manager.extensions_by_uuid)]
+    for number in range(20):
+        with connect(paths[number % 2]) as client:
+            request = {"string": text("turns", 0, number), "category": "event"}
+            assert client.call("logger", "journal", request).status.code == 0
+    for extension in extensions:
+        assert extension.end(signal.SIGKILL) == -signal.SIGKILL
+    replay(run, journald)
+    assert entries_of(journal, "turns", 0) == list(range(20))
+
+
+def test_a_disk_that_is_read_only_at_the_start_begins_no_numbers_anew(manager, run, journal, journald, tmp_path):
+    with small_disk(tmp_path) as disk:
+        env = {**FAST, "OSQUERY_JOURNAL_SPOOL": str(disk / "spool")}
+        extension = run(env=env)
+        journald.leave()
+        send(manager, "before", range(20))
+        journald.come_back()
+        wait_until(lambda: extension.spooled_bytes() == 0)
+        assert extension.end() == 0
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        extension = run(env=env)
+        journald.leave()
+        load = Load(manager, name="after", pause=0.01)
+        time.sleep(0.5)
+        assert load.acknowledged == [0]
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+        wait_until(lambda: load.acknowledged[0] > 10)
+        load.stop()
+        assert extension.end() == 0
+        replay(run, journald, env=env)
+        all_there(journal, load)
+
+
+# Damage.
+
+
+def spool_with_decoys(manager, run, journald, count):
+    """A directory with entries whose values hold what looks like entries, and which no process has open; the texts."""
+    extension = run()
+    journald.leave()
+    texts = []
+    for number in range(count):
+        padding = "x" * (100 * number if number % 5 else 9000)
+        texts.append(f'{{"name":"flip0","counter":{number},"columns":{{"x":"{DECOY}{padding}"}}}}' + DECOY.replace("\\n", "\n"))
+        manager.result(texts[-1])
+    assert extension.end(signal.SIGKILL) == -signal.SIGKILL
+    return extension.spool, texts
+
+
+def test_a_flipped_bit_costs_an_entry_at_most_and_forges_none(manager, run, journald, tmp_path):
+    directory, texts = spool_with_decoys(manager, run, journald, 40)
+    journald.come_back()
+    sizes = [(name, os.path.getsize(os.path.join(directory, name))) for name in sorted(os.listdir(directory))]
+    total = sum(size for _, size in sizes)
+    counts = []
+    for flip in range(141):
+        copy = tmp_path / f"flip-{flip}"
+        shutil.copytree(directory, copy)
+        copy.chmod(0o700)
+        position = total * flip // 141
+        for name, size in sizes:
+            if position < size:
+                break
+            position -= size
+        with open(copy / name, "r+b") as file:
+            file.seek(position)
+            byte = file.read(1)[0]
+            file.seek(position)
+            file.write(bytes([byte ^ 1 << flip % 8]))
+        journal = Journal()
+        words = replay(run, journald, env={**NOW, "OSQUERY_JOURNAL_SPOOL": str(copy)})
+        messages = [entry["MESSAGE"] for entry in journal.entries("OSQUERY_LOG_TYPE=string")]
+        assert not journal.entries("SYSLOG_IDENTIFIER=sshd")
+        assert [message for message in texts if message in messages] == messages, "forged, doubled or out of order"
+        missing = len(texts) - len(messages)
+        assert missing <= 1, (name, position)
+        assert lost(words) == missing, (name, position, words)
+        assert bool(list(copy.glob("damaged-*"))) == bool(missing)
+        counts.append(missing)
+        shutil.rmtree(copy)
+    print(f"{sum(counts)} entries of {len(texts)} lost by {len(counts)} flipped bits, one at a time")
+    assert 0 < sum(counts)
+
+
+def test_all_commits_after_a_damaged_frame_are_found(manager, run, journal, journald):
+    """SQLite takes what follows a damaged frame of a WAL for never committed, and says nothing."""
+    extension = run()
+    journald.leave()
+    send(manager, "frame", range(40))
+    assert extension.end(signal.SIGKILL) == -signal.SIGKILL
+    [wal] = [os.path.join(extension.spool, name) for name in os.listdir(extension.spool) if name.endswith("-wal")]
+    frame = 24 + 4096
+    with open(wal, "r+b") as file:
+        assert os.path.getsize(wal) > 32 + 20 * frame
+        # In what the page does not use: no entry is damaged.
+        file.seek(32 + 5 * frame + 24 + 1000)
+        file.write(b"\1")
+    copy = extension.spool + ".copy"
+    shutil.copytree(extension.spool, copy)
+    database = sqlite3.connect(os.path.join(copy, os.path.basename(wal).removesuffix("-wal")))
+    assert database.execute("SELECT count(*) FROM entries WHERE number > 2").fetchone()[0] < 20
+    words = replay(run, journald)
+    assert entries_of(journal, "frame", 0) == list(range(40))
+    assert lost(words) == 0
+
+
+@pytest.mark.parametrize("cut", [0, 10, 100, 4096, 5000, 9000])
+@pytest.mark.parametrize("which", ["db", "db-wal"])
+def test_a_file_that_was_cut(manager, run, journal, journald, which, cut):
+    extension = run()
+    journald.leave()
+    send(manager, "cut", range(30))
+    assert extension.end(signal.SIGKILL) == -signal.SIGKILL
+    [path] = [os.path.join(extension.spool, name) for name in os.listdir(extension.spool) if name.endswith("." + which)]
+    os.truncate(path, cut)
+    words = replay(run, journald)
+    found = entries_of(journal, "cut", 0)
+    assert found == sorted(set(found))
+    # What is cut off leaves no trace.
+    assert lost(words) <= 30 - len(found)
+    extension = run()
+    journald.leave()
+    send(manager, "after", range(3))
+    assert extension.end() == 0
+    replay(run, journald)
+    assert entries_of(journal, "after", 0) == [0, 1, 2]
+
+
+# The disk.
+
+
+@contextlib.contextmanager
+def failing(path, flags):
+    path.write_bytes(bytes([flags]))
+    try:
+        yield
+    finally:
+        path.write_bytes(b"\0")
+
+
+@pytest.fixture
+def faults(tmp_path, faulty_disk, monkeypatch):
+    """The file that says how the disk fails."""
+    path = tmp_path / "faults"
+    path.write_bytes(b"\0")
+    monkeypatch.setenv("LD_PRELOAD", faulty_disk)
+    monkeypatch.setenv("FAULTS", str(path))
+    return path
+
+
+def test_a_torn_entry_on_a_full_disk_stops_nothing(manager, run, journal, journald, tmp_path):
+    with small_disk(tmp_path) as disk:
+        env = {**NOW, "OSQUERY_JOURNAL_SPOOL": str(disk / "spool")}
+        extension = run(env=env)
+        journald.leave()
+        send(manager, "torn", range(10))
+        assert extension.end(signal.SIGKILL) == -signal.SIGKILL
+        for path in (disk / "spool").iterdir():
+            content = path.read_bytes()
+            position = content.rfind(b'"counter":9')
+            if position >= 0:
+                path.write_bytes(content[:position] + b"X" + content[position + 1:])
+        with contextlib.suppress(OSError), open(disk / "padding", "wb") as file:
+            while True:
+                file.write(b"x" * 4096)
+                file.flush()
+        journald.come_back()
+        extension = run(env=env)
+        begin = time.monotonic()
+        send(manager, "new", range(10))
+        assert time.monotonic() - begin < 5
+        wait_until(lambda: entries_of(journal, "torn", 0) == list(range(9)), pause=0.1)
+        assert entries_of(journal, "new", 0) == list(range(10))
+        extension.end()
+        assert lost(extension.words()) == 1
+        # Nothing comes twice although the disk could not be told.
+        run(env=env).end()
+        assert entries_of(journal, "torn", 0) == list(range(9))
+
+
+@pytest.mark.parametrize("flags", [NO_SPACE, BAD_DISK, BAD_FLUSH, BAD_DISK | BAD_FLUSH | NO_TRUNCATE])
+def test_with_journald_up_nothing_waits_for_the_disk(manager, run, journal, journald, faults, flags):
+    extension = run()
+    journald.leave()
+    send(manager, "kept", range(200))
+    with failing(faults, flags):
+        load = Load(manager, callers=2, name="new")
+        time.sleep(0.5)
+        assert sum(load.acknowledged) == 0
+        journald.come_back()
+        wait_until(lambda: min(load.acknowledged) > 100)
+        load.stop()
+        wait_until(lambda: extension.spooled_bytes() == 0)
+        assert entries_of(journal, "kept", 0) == list(range(200))
+        all_there(journal, load)
+        first = journal.entries("OSQUERY_QUERY_NAME=new0")[0]
+        last = journal.entries("OSQUERY_QUERY_NAME=kept0")[-1]
+        assert int(last["__REALTIME_TIMESTAMP"]) <= int(first["__REALTIME_TIMESTAMP"]), "out of order"
+    # The next outage.
+    journald.leave()
+    send(manager, "next", range(5))
+    assert extension.end(signal.SIGKILL) == -signal.SIGKILL
+    replay(run, journald)
+    assert entries_of(journal, "next", 0) == list(range(5))
+    assert entries_of(journal, "kept", 0) == list(range(200))
+
+
+class Disk:
+    """What is on a disk whose kernel forgets what it could not flush: made of what faulty-disk.c has noted."""
+
+    RECORD = re.compile(rb"(write|cut|flush|fail) (\S+) (-?\d+) (\d+)\n")
+
+    def __init__(self, trace):
+        self.flushed, cached = {}, {}
+        position = 0
+        while match := self.RECORD.match(trace, position):
+            kind, path, offset, count = match[1], match[2].decode(), int(match[3]), int(match[4])
+            position = match.end()
+            changes = cached.setdefault(path, [])
+            if kind == b"write":
+                changes.append((offset, trace[position:position + count]))
+                position += count
+            elif kind == b"cut":
+                changes.append((offset, None))
+            else:
+                # After a flush that fails the pages count as clean, and are never written again.
+                for change in changes if kind == b"flush" else []:
+                    self._apply(path, *change)
+                changes.clear()
+        assert position == len(trace)
+
+    def _apply(self, path, offset, bytes):
+        content = self.flushed.setdefault(path, bytearray())
+        if bytes is None:
+            del content[offset:]
+            content.extend(b"\0" * (offset - len(content)))
+            return
+        content.extend(b"\0" * (offset - len(content)))
+        content[offset:offset + len(bytes)] = bytes
+
+    def write(self, directory):
+        for path, content in self.flushed.items():
+            with open(os.path.join(directory, os.path.basename(path)), "wb") as file:
+                file.write(content)
+
+
+FAILURES = [[BAD_FLUSH], [BAD_FLUSH, BAD_DISK], [BAD_FLUSH, BAD_DISK | BAD_FLUSH | NO_TRUNCATE, BAD_FLUSH], [NO_SPACE, BAD_FLUSH]]
+
+
+@pytest.mark.parametrize("failures", FAILURES)
+@pytest.mark.parametrize("count", [3, 70])
+def test_after_failed_flushes_a_power_cut_costs_nothing_acknowledged(
+        manager, run, journal, journald, faults, tmp_path, monkeypatch, failures, count):
+    """`count` entries before: the second time the WAL has been written back, and begun anew."""
+    trace = tmp_path / "trace"
+    trace.write_bytes(b"")
+    monkeypatch.setenv("TRACE", str(trace))
+    extension = run(env={**NOW, "OSQUERY_EXTENSION_SANDBOX": "0"})
+    journald.leave()
+    send(manager, "power", range(count))
+    for flags in failures:
+        with failing(faults, flags):
+            load = Load(manager, name="held")
+            time.sleep(0.3)
+            assert load.acknowledged == [0]
+        wait_until(lambda: load.acknowledged[0] > 0)
+        load.stop()
+        send(manager, "power", range(count, count + 2))
+        count += 2
+    extension.end(signal.SIGKILL)
+    after = tmp_path / "after"
+    after.mkdir(mode=0o700)
+    Disk(trace.read_bytes()).write(after)
+    monkeypatch.delenv("TRACE")
+    replay(run, journald, env={**NOW, "OSQUERY_JOURNAL_SPOOL": str(after)})
+    assert entries_of(journal, "power", 0) == list(range(count))
+    assert entries_of(journal, "held", 0)[-1] == load.acknowledged[0] - 1
+
+
+# Files of version 0.1.0.
+
+
+@pytest.mark.parametrize("flip", [None, 200, 1000])
+def test_files_of_version_0_1_0_are_replayed_once(manager, run, journal, journald, tmp_path, flip):
+    fixtures = os.path.join(os.path.dirname(__file__), "fixtures/spool-0.1.0")
+    directory = tmp_path / "spool"
+    shutil.copytree(fixtures, directory)
+    directory.chmod(0o700)
+    expected = json.load(open(fixtures + ".json"))
+    if flip:
+        [path] = directory.glob("spool-*")
+        content = bytearray(path.read_bytes())
+        content[flip] ^= 1
+        path.write_bytes(content)
+    listed = subprocess.run([EXTENSION, "spool", "list", "--directory", directory], capture_output=True, text=True, check=True).stdout
+    assert f"{len(expected)} entries" in listed or flip
+    words = replay(run, journald)
+    texts = [text_of(entry["MESSAGE"]) for entry in journal.entries("SYSLOG_IDENTIFIER=osqueryd")]
+    messages = [text if isinstance(text, str) else text.decode() for text in texts]
+    assert [message for message in expected if message in messages] == messages
+    assert len(expected) - len(messages) == lost(words)
+    assert lost(words) > 0 if flip else messages == expected
+    assert {name for name in os.listdir(directory) if not name.startswith("damaged-")} == {
+        name for name in os.listdir(directory) if ".db" in name}
+    before = len(messages)
+    replay(run, journald)
+    assert len(journal.entries("SYSLOG_IDENTIFIER=osqueryd")) == before
+
+
+# Looking at it.
+
+
+def test_a_database_that_sqlite3_has_open_is_left_to_it(manager, run, journal, journald):
+    extension = run()
+    journald.leave()
+    send(manager, "open", range(3))
+    assert extension.end() == 0
+    [path] = [os.path.join(extension.spool, name) for name in os.listdir(extension.spool) if name.endswith(".db")]
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("BEGIN")
+        assert database.execute("SELECT count(*) FROM entries WHERE number > 2").fetchone() == (3,)
+        second = run()
+        send(manager, "open", range(3, 6))
+        journald.come_back()
+    wait_until(lambda: sorted(entries_of(journal, "open", 0)) == list(range(6)), pause=0.1)
+    assert second.end() == 0
