@@ -1,4 +1,4 @@
-"""Writes debian/copyright: the licences of this project and of the packages that are linked into the executable.
+"""Writes debian/copyright: the licences of this project and of what is linked into the executable.
 
     licences.py CHECKOUTS OUTPUT
 """
@@ -16,9 +16,11 @@ Copyright: 2026 the tutorial-extension authors
  2014-2026 Apple Inc. and the Swift project authors
  2017-2026 Apple Inc. and the authors of the Swift packages named below
 License: Apache-2.0
-Comment: The executable is linked with Swift's standard library and runtime, which
- are under the Apache License 2.0 with the Runtime Library Exception, and with
- these packages, all under the Apache License 2.0, whose notices follow:
+Comment: The executable is linked with SQLite {sqlite}, https://www.sqlite.org,
+ whose authors have put it into the public domain. It is also linked with
+ Swift's standard library and runtime, which are under the Apache License 2.0
+ with the Runtime Library Exception, and with these packages, all under the
+ Apache License 2.0, whose notices follow:
 """
 
 TAIL = """
@@ -55,10 +57,18 @@ License: Apache-2.0
 """
 
 
+def output_of(*command):
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+
+
+def sqlite_version():
+    """The version of the SQLite library that is linked."""
+    return output_of("pkg-config", "--modversion", "sqlite3")
+
+
 def dependencies():
-    """The packages that are linked, by name: their address and version."""
-    output = subprocess.run(
-        ["swift", "package", "show-dependencies", "--format", "json"], stdout=subprocess.PIPE, check=True).stdout
+    """The Swift packages that are linked, by name: their address and version."""
+    output = output_of("swift", "package", "show-dependencies", "--format", "json")
     found = {}
 
     def walk(package):
@@ -97,7 +107,7 @@ def main():
         comment(name, url, version, os.path.join(checkouts, os.path.basename(url).removesuffix(".git")))
         for name, (url, version) in dependencies().items()]
     with open(output, "w", encoding="utf-8") as file:
-        file.write(HEAD + "\n".join(comments) + "\n" + TAIL)
+        file.write(HEAD.format(sqlite=sqlite_version()) + "\n".join(comments) + "\n" + TAIL)
 
 
 if __name__ == "__main__":

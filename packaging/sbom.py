@@ -1,4 +1,5 @@
-"""Writes what the executable is made of as SPDX 2.3 (spdx.github.io/spdx-spec/v2.3): each Swift package with version and licence.
+"""Writes what the executable is made of as SPDX 2.3 (spdx.github.io/spdx-spec/v2.3): SQLite and each Swift package, with
+version and licence.
 
     sbom.py VERSION EXECUTABLE OUTPUT
 """
@@ -9,7 +10,7 @@ import os
 import sys
 import time
 
-from licences import dependencies
+from licences import dependencies, output_of, sqlite_version
 
 
 def created():
@@ -29,6 +30,11 @@ def main():
     packages = [package(
         "SPDXRef-tutorial-extension", "tutorial-extension", version, "NOASSERTION", primaryPackagePurpose="APPLICATION",
         checksums=[{"algorithm": "SHA256", "checksumValue": digest}])]
+    # Debian's revision tells which security fixes are in it.
+    revision = output_of("dpkg-query", "--show", "--showformat", "${Version}", "libsqlite3-dev")
+    packages.append(package(
+        "SPDXRef-sqlite", "sqlite", sqlite_version(), "NOASSERTION", homepage="https://www.sqlite.org",
+        sourceInfo=f"libsqlite3.a of Debian's package libsqlite3-dev {revision}", licenseConcluded="blessing", licenseDeclared="blessing"))
     for name, (url, found) in dependencies().items():
         more = {"licenseComments": "CNIOExtrasZlib, a copy of zlib in it, is under the Zlib licence.",
                 "licenseConcluded": "Apache-2.0 AND Zlib"} if name == "swift-nio-extras" else {}
