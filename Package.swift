@@ -96,7 +96,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "SystemdTests", dependencies: ["CSystemd", "Systemd"], swiftSettings: settings),
         .testTarget(
-            name: "JournalTests", dependencies: ["CSQLite", "CSystemd", "Journal", "SystemCalls"],
+            name: "JournalTests", dependencies: ["CSystemd", "Journal", "SystemCalls"],
             swiftSettings: settings),
     ]
 )

@@ -5,7 +5,7 @@
 #include <sqlite3.h>
 
 /* sqlite3_db_config(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE: closing leaves database and WAL as they are. */
-static inline int sqlite3_keep_wal_on_close(sqlite3 *connection)
+static inline int keep_wal_on_close(sqlite3 *connection)
 {
     return sqlite3_db_config(connection, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)0);
 }

@@ -13,7 +13,8 @@ final class JournalDrain: Sendable {
     private let report: @Sendable (JournalEvent) -> Void
     private let wake: Int32
     private let isStopping = Atomic(false)
-    private let isRunning = Condition(false)
+    /// A thread that ends may still be there when the next one starts.
+    private let threads = Condition(0)
     private let replayed = Atomic<UInt64>(0)
 
     init(_ spool: Spool, report: @escaping @Sendable (JournalEvent) -> Void) {
@@ -30,14 +31,14 @@ final class JournalDrain: Sendable {
     ///
     /// - Parameter finish: Asked when nothing is left; true ends the thread.
     func start(_ finish: @escaping @Sendable () -> Bool) throws(SystemError) {
-        isRunning.change { $0 = true }
+        threads.change { $0 += 1 }
         do {
             try BlockingThread.start {
                 self.replay(finish)
-                self.isRunning.change { $0 = false }
+                self.threads.change { $0 -= 1 }
             }
         } catch {
-            isRunning.change { $0 = false }
+            threads.change { $0 -= 1 }
             throw error
         }
     }
@@ -47,7 +48,7 @@ final class JournalDrain: Sendable {
         isStopping.store(true, ordering: .relaxed)
         eventfd_write(wake, 1)
         spool.stop()
-        _ = isRunning.wait { $0 ? nil : true }
+        threads.wait { $0 == 0 ? () : nil }
     }
 
     /// Entries replayed.
@@ -111,15 +112,15 @@ final class JournalDrain: Sendable {
             }
             let isSent = ExportFormat.withDatagram(of: body) { probe.send($0) }
             let error = isSent == nil ? Self.sendLarge(body) : nil
-            // 0 is also what libsystemd says when the socket went between the probe and the send. It is sent again then: rather twice
-            // than not at all.
+            // libsystemd returns 0 also when the socket went between the probe and the send. It is sent again then: rather twice than
+            // not at all.
             if isSent == true || isSent == nil && error == nil && !probe.hasChanged() {
                 replayed.add(1, ordering: .relaxed)
                 return true
             }
             if isSent == nil { probe.disconnect() }
             failures += 1
-            // The first is that of a journald that has died, whose successor the probe waits for.
+            // A first failure is that of a journald that has died: the probe waits for its successor.
             if failures == 1 { continue }
             if failures == 2, let error { report(.unsendable(error)) }
             guard shallWait() else { return false }

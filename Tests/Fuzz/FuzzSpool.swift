@@ -54,7 +54,7 @@ private let spool:
         do {
             let file = try SpoolFile.create(in: try SpoolDirectory(path: path, isOwn: true))
             let bodies = ["one", "two", "three"].map { Array($0.utf8) }
-            let database = try SpoolDatabase(file)
+            let database = try SpoolDatabase(file, isNew: true)
             try database.append(bodies.map { PendingEntry(received: 1, body: $0) }[...])
             // The page's newest image is the last frame of the WAL.
             let page = try file.bytes(

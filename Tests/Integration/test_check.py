@@ -121,7 +121,7 @@ def break_the_spool(system):
         (lambda s: s.flags.update(extensions_require="other,tutorial-extension"), "warning", "waits for the first", "tutorial-extension"),
         (lambda s: s.flags.update(allow_unsafe="true"), "warning", "others may have replaced", "--allow_unsafe=false"),
         (break_the_spool, "error", "is not a directory", "mv "),
-        (lambda s: s.spool.chmod(0o755), "error", "its mode is 0755", "chmod 0700"),
+        (lambda s: s.spool.chmod(0o755), "error", "its mode is 0755", "mode 0700"),
         (lambda s: shutil.copy(KEPT, s.spool), "warning", "8 entries are kept", "systemctl status"),
         (lambda s: (s.spool / "spool-0000000000000001.export").write_text("x" * 99), "error", "1 entry that is kept", "dmesg"),
     ],

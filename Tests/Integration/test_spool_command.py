@@ -30,7 +30,7 @@ def test_what_waits_is_listed_exported_and_dropped(manager, start, journald, tmp
     assert found.splitlines() == texts
 
     refused = spool(extension.spool, "drop", "--yes")
-    assert refused.returncode == 70 and b"stop osqueryd first" in refused.stderr
+    assert refused.returncode == 70 and b"Stop osqueryd first" in refused.stderr
     assert spool(extension.spool, "drop").returncode == 64
     manager.shutdown()
     extension.process.wait(5)

@@ -1,4 +1,3 @@
-import CSQLite
 import Glibc
 import SystemCalls
 import Testing
@@ -8,21 +7,25 @@ import Testing
 /// Rows as SQLite writes them, and as they are found in its pages.
 @Suite struct SpoolRowTests {
     /// Has SQLite write rows, and finds them.
-    private func found(_ entries: [PendingEntry], damaging damage: (Int32) -> Void = { _ in }) throws -> [SpooledEntry?]
-    {
+    ///
+    /// - Parameter lookingAt: Called with the last page that was written.
+    private func found(
+        _ entries: [PendingEntry], lookingAt visit: ([UInt8]) -> Void = { _ in }
+    ) throws -> [SpooledEntry?] {
         var template = Array("/tmp/spool-row-tests-XXXXXX".utf8CString)
         try #require(mkdtemp(&template) != nil)
         let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         let directory = try SpoolDirectory(path: path, isOwn: true)
         let file = try SpoolFile.create(in: directory)
+        let pageSize = SpoolDatabase.pageSize
         defer {
             try? file.remove()
             rmdir(path)
         }
         do {
-            try SpoolDatabase(file).append(entries[...])
+            try SpoolDatabase(file, isNew: true).append(entries[...])
         }
-        damage(file.database.rawValue)
+        visit(try #require(try file.bytes(at: file.walSize - pageSize, count: pageSize, inWAL: true)))
         var scan = SpoolScan(file)
         try scan.readAll()
         return try scan.numbers(after: SpoolDatabase.marks.upperBound).map { try scan.entry($0) }
@@ -51,15 +54,13 @@ import Testing
         #expect(try found(entries).map { $0?.received } == entries.map(\.received))
     }
 
-    @Test("what a value says is no row")
+    @Test("a page in a value holds no rows")
     func decoys() throws {
         // A page of a database as a value, whose salt is another one.
         let entries = (0..<5).map { _ in entry(300) }
         var page: [UInt8] = []
-        _ = try found(entries) { database in
-            page = [UInt8](repeating: 0, count: 4096)
-            #expect(pread(database, &page, page.count, 4096) >= 0)
-        }
+        _ = try found(entries) { page = $0 }
+        try #require(SpoolRow.numbers(in: page) == [3, 4, 5, 6, 7])
         let decoys = [PendingEntry(received: 1, body: page)]
         #expect(try found(decoys).map { $0?.body }.hashValue == [Optional(page)].hashValue)
     }

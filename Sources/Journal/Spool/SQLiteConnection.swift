@@ -41,15 +41,16 @@ struct SQLiteError: Error, CustomStringConvertible {
 final class SQLiteConnection {
     fileprivate let handle: OpaquePointer
 
-    /// Opens the database at `path`, or makes it.
+    /// Opens the database at `path`.
     init(path: String) throws(SQLiteError) {
         var handle: OpaquePointer?
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX
         let code = sqlite3_open_v2(path, &handle, flags, nil)
         guard let handle else { throw SQLiteError(code: SQLITE_NOMEM, systemCode: 0, description: "out of memory") }
         self.handle = handle
         guard code == SQLITE_OK else { throw error(code) }
-        sqlite3_keep_wal_on_close(handle)
+        let kept = keep_wal_on_close(handle)
+        guard kept == SQLITE_OK else { throw error(kept) }
     }
 
     deinit {
@@ -57,7 +58,7 @@ final class SQLiteConnection {
         sqlite3_close(handle)
     }
 
-    /// Runs statements that bring no rows.
+    /// Runs statements whose rows, if any, are not of interest.
     func execute(_ sql: String) throws(SQLiteError) {
         let code = sqlite3_exec(handle, sql, nil, nil, nil)
         guard code == SQLITE_OK else { throw error(code) }
@@ -70,6 +71,13 @@ final class SQLiteConnection {
         return try statement.step() ? statement.integer(0) : 0
     }
 
+    /// The first column of the first row, as text.
+    func text(_ sql: String) throws(SQLiteError) -> String {
+        let statement = try SQLiteStatement(sql, self)
+        defer { statement.reset() }
+        return try statement.step() ? String(decoding: statement.bytes(0), as: UTF8.self) : ""
+    }
+
     /// Runs `body` in a transaction, which is rolled back where it throws.
     func transaction(_ body: () throws(SQLiteError) -> Void) throws(SQLiteError) {
         try execute("BEGIN IMMEDIATE")
@@ -78,7 +86,7 @@ final class SQLiteConnection {
             try execute("COMMIT")
         } catch {
             // SQLite has rolled some back itself.
-            if sqlite3_get_autocommit(handle) == 0 { try execute("ROLLBACK") }
+            if sqlite3_get_autocommit(handle) == 0 { try? execute("ROLLBACK") }
             throw error
         }
     }

@@ -1,8 +1,10 @@
+import Glibc
 import SystemCalls
 
 /// What can still be read of a damaged database, from its bytes. Takes no room on the disk.
 final class SalvagedSpool: SpoolSource {
     private let file: SpoolFile
+    private let isInUse: Bool
     private let scan: SpoolScan
     /// The numbers that were found, in order.
     private let numbers: [Int64]
@@ -14,6 +16,7 @@ final class SalvagedSpool: SpoolSource {
     /// - Parameters:
     ///   - forgotten: The number before the oldest entry that is not in the journal, where that is known.
     ///   - last: The newest entry's, where that is known.
+    /// - Throws: Where there is nothing in the files that this program has written, and so nothing says what they are.
     init(_ file: SpoolFile, forgotten: Int64? = nil, last: Int64? = nil) throws(SpoolError) {
         self.file = file
         var scan = SpoolScan(file)
@@ -22,10 +25,22 @@ final class SalvagedSpool: SpoolSource {
         } catch {
             throw .failed(error)
         }
+        guard !scan.isEmpty || forgotten != nil || file.isUnfinished else {
+            throw .failed(
+                SystemError(
+                    "read", file.path, code: EUCLEAN,
+                    reason:
+                        "nothing in it was written by this program, or all of it is damaged. Look at it, and move it elsewhere"
+                ))
+        }
         let first = forgotten ?? scan.forgotten
         self.forgotten = first
         numbers = scan.numbers(after: first).filter { $0 <= last ?? .max }
-        lost = Int((last ?? numbers.last ?? first) - first) - numbers.count + (last == nil ? scan.unreadable : 0)
+        // What a process is just writing looks like damage.
+        isInUse = file.isInUse
+        lost =
+            isInUse
+            ? 0 : Int((last ?? numbers.last ?? first) - first) - numbers.count + (last == nil ? scan.unreadable : 0)
         self.scan = scan
     }
 
@@ -46,7 +61,7 @@ final class SalvagedSpool: SpoolSource {
                     batch.add(entry)
                     entries.append(entry)
                 } else {
-                    lost += 1
+                    lost += isInUse ? 0 : 1
                 }
             } catch {
                 throw .failed(error)
@@ -60,7 +75,7 @@ final class SalvagedSpool: SpoolSource {
         forgotten = max(forgotten, number)
     }
 
-    var size: Int { numbers.last ?? 0 > forgotten ? file.database.size : 0 }
+    var size: Int { numbers.last ?? 0 > forgotten ? file.size : 0 }
 
     func finish() throws(SpoolError) {
         do {

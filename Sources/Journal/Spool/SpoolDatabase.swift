@@ -14,7 +14,6 @@ final class SpoolDatabase: SpoolSource {
     static let pageSize = 4096
     /// “spoo”, in the database's header (sqlite.org/fileformat2.html).
     private static let applicationID: UInt32 = 0x7370_6F6F
-    private static let applicationIDOffset = 68
 
     let file: SpoolFile
     private let connection: SQLiteConnection
@@ -33,18 +32,22 @@ final class SpoolDatabase: SpoolSource {
     /// Bytes of pages that are in use.
     private var usedBytes = 0
 
-    /// Opens a database, or makes one of an empty file.
+    /// Opens a database.
     ///
+    /// - Parameter isNew: Whether to make one of an empty file.
     /// - Throws: ``SpoolError/damaged(_:)`` where SQLite would not see all that is in the files.
-    init(_ file: SpoolFile) throws(SpoolError) {
-        // Before SQLite touches the WAL: it overwrites what it does not recover.
+    init(_ file: SpoolFile, isNew: Bool = false) throws(SpoolError) {
+        // Before SQLite touches the WAL: it overwrites what it does not recover, and removes it where the database is empty.
         guard try Self.isWALWhole(file) else { throw .damaged("the WAL is damaged") }
+        guard isNew || file.database.size > 0 else { throw .damaged("the database is empty") }
         self.file = file
         do throws(SQLiteError) {
             connection = try SQLiteConnection(path: file.path)
             try connection.execute(Self.settings)
-            if file.database.size == 0 { try connection.execute(Self.creation) }
-            try connection.execute("PRAGMA journal_mode = WAL")
+            if isNew { try connection.execute(Self.creation) }
+            guard try connection.text("PRAGMA journal_mode = WAL") == "wal",
+                try connection.integer("PRAGMA page_size") == Self.pageSize
+            else { throw .damaged("it is no database in WAL mode, with pages of \(Self.pageSize) bytes") }
             insertion = try SQLiteStatement("INSERT OR REPLACE INTO entries VALUES (?1, ?2, ?3, ?4)", connection)
             selection = try SQLiteStatement(
                 "SELECT number, received, checksum, body FROM entries WHERE number > ?1 ORDER BY number", connection)
@@ -73,11 +76,12 @@ final class SpoolDatabase: SpoolSource {
         (markedForgotten, attempted) = (forgotten, last)
     }
 
+    /// The locking mode comes first, since any of the others may read the database.
     private static let settings = """
-        PRAGMA page_size = \(pageSize); PRAGMA auto_vacuum = NONE; PRAGMA cache_size = -256; PRAGMA temp_store = MEMORY;
-        PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 64;
-        PRAGMA journal_size_limit = 1048576; PRAGMA secure_delete = FAST; PRAGMA cell_size_check = ON;
-        PRAGMA trusted_schema = OFF
+        PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = \(pageSize); PRAGMA auto_vacuum = NONE;
+        PRAGMA cache_size = -256; PRAGMA temp_store = MEMORY; PRAGMA synchronous = FULL;
+        PRAGMA wal_autocheckpoint = 64; PRAGMA journal_size_limit = 1048576; PRAGMA secure_delete = FAST;
+        PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF
         """
 
     /// In memory, since until it is done nothing is kept.
@@ -96,12 +100,6 @@ final class SpoolDatabase: SpoolSource {
             throw .failed(error)
         }
         return scan.isWALWhole
-    }
-
-    /// Whether a file begins like a database of ours.
-    static func hasHeader(_ file: borrowing FileDescriptor) -> Bool {
-        var id: UInt32 = 0
-        return pread(file.rawValue, &id, 4, off_t(applicationIDOffset)) == 4 && UInt32(bigEndian: id) == applicationID
     }
 
     private func mark(_ number: Int64) throws(SQLiteError) -> Int64 {
@@ -141,13 +139,14 @@ final class SpoolDatabase: SpoolSource {
             }
             last = number
             markedForgotten = forgotten
-            try measure()
+            // They are committed, whatever becomes of the size.
+            try? measure()
         }
     }
 
     /// Passes over the numbers of a commit that failed, whose entries went another way: what is left of it in the WAL is forgotten.
     ///
-    /// With all entries forgotten.
+    /// Precondition: all entries are forgotten.
     func skipAttempted() {
         precondition(forgotten == last)
         last = max(last, attempted)
@@ -202,7 +201,7 @@ final class SpoolDatabase: SpoolSource {
             if markedForgotten == forgotten { return }
             try connection.transaction { () throws(SQLiteError) in try forgetRows() }
             markedForgotten = forgotten
-            try measure()
+            try? measure()
         }
     }
 
@@ -214,7 +213,9 @@ final class SpoolDatabase: SpoolSource {
         for mark in Self.marks { try insert(mark, UInt64(forgotten), []) }
     }
 
-    /// Gives the disk back what forgotten entries took, and sees that nothing is left in the WAL. With all entries forgotten.
+    /// Gives the disk back what forgotten entries took, and sees that nothing is left in the WAL.
+    ///
+    /// Precondition: all entries are forgotten.
     func shrink() throws(SpoolError) {
         try forget(through: last)
         if file.walSize == 0 { return }

@@ -25,8 +25,9 @@ final class SpoolDirectory: Sendable {
         try checkOwner()
         if isMade {
             try sync("..")
-        } else if !isOwn {
-            try checkNames()
+        } else {
+            if !isOwn { try checkNames() }
+            try checkMode()
         }
     }
 
@@ -39,31 +40,39 @@ final class SpoolDirectory: Sendable {
     }
 
     private func checkOwner() throws(SystemError) {
-        var status = stat()
-        guard fstat(descriptor.rawValue, &status) == 0 else { throw SystemError("look at the spool's directory", path) }
+        let status = try status()
         guard status.st_uid == geteuid() else {
             throw refusal(
                 "it belongs to user \(status.st_uid), and this process runs as user \(geteuid()). Name another directory in"
-                    + " OSQUERY_JOURNAL_SPOOL")
-        }
-        let mode = status.st_mode & 0o7777
-        guard mode & 0o777 == 0o700 else {
-            let digits = String(mode, radix: 8)
-            throw refusal(
-                "its mode is 0\(digits), and logs are nobody else's business. Run chmod 0700 (StateDirectoryMode=0700 for a state"
-                    + " directory), or name another directory in OSQUERY_JOURNAL_SPOOL")
+                    + " OSQUERY_JOURNAL_SPOOL, or change its owner")
         }
     }
 
+    private func checkMode() throws(SystemError) {
+        let mode = try status().st_mode & 0o7777
+        guard mode & 0o777 == 0o700 else {
+            throw refusal(
+                "its mode is 0\(String(mode, radix: 8)) and not 0700, and logs are nobody else's business. Name another directory in"
+                    + " OSQUERY_JOURNAL_SPOOL, or where this one is for nothing else, run chmod 0700 (StateDirectoryMode=0700 where"
+                    + " systemd makes it)")
+        }
+    }
+
+    /// Where a database is, the directory was found fit when that was made.
     private func checkNames() throws(SystemError) {
         let names = try names()
-        // Where a database of ours is, the directory was found fit when that was made.
-        if names.contains(where: { isDatabase($0) }) { return }
+        if names.contains(where: { SpoolFile.salt(of: $0) != nil }) { return }
         if let foreign = names.first(where: { !Self.isOurs($0) }) {
             throw refusal(
                 "there are other files in it, such as “\(foreign)”. Name an empty directory in OSQUERY_JOURNAL_SPOOL, or one that"
                     + " does not exist yet")
         }
+    }
+
+    private func status() throws(SystemError) -> stat {
+        var status = stat()
+        guard fstat(descriptor.rawValue, &status) == 0 else { throw SystemError("look at the spool's directory", path) }
+        return status
     }
 
     private func refusal(_ reason: String) -> SystemError {
@@ -76,11 +85,6 @@ final class SpoolDirectory: Sendable {
             || SpoolFile.suffixes.contains {
                 name.hasSuffix($0) && SpoolFile.salt(of: String(name.dropLast($0.utf8.count))) != nil
             }
-    }
-
-    private func isDatabase(_ name: String) -> Bool {
-        guard SpoolFile.salt(of: name) != nil, let file = try? open(name, O_RDONLY) else { return false }
-        return SpoolDatabase.hasHeader(file)
     }
 
     /// Whether the path still leads to the directory that is open.

@@ -15,6 +15,7 @@ final class SpoolFile {
     let salt: UInt64
     let database: FileDescriptor
     private let identity: FileIdentity
+    private var isTaken = false
     /// The WAL that was opened last; it can be read even when the directory was removed.
     private var wal: WAL?
 
@@ -42,7 +43,7 @@ final class SpoolFile {
         let salt = UInt64.random(in: .min ... .max)
         let file = try SpoolFile(
             directory, salt: salt, try directory.open(name(salt), O_RDWR | O_CREAT | O_EXCL))
-        guard file.isLocked else { throw SystemError("lock", file.path) }
+        guard file.take() else { throw SystemError("lock", file.path) }
         try directory.sync()
         return file
     }
@@ -51,8 +52,11 @@ final class SpoolFile {
     ///
     /// - Throws: EWOULDBLOCK where a process uses it.
     static func adopt(_ salt: UInt64, in directory: SpoolDirectory) throws(SystemError) -> SpoolFile? {
-        let file = try SpoolFile(directory, salt: salt, try directory.open(name(salt), O_RDWR))
-        guard file.isLocked else { throw SystemError("lock", file.path) }
+        // Where a WAL has lost its database there is still what it holds.
+        let file = try SpoolFile(directory, salt: salt, try directory.open(name(salt), O_RDWR | O_CREAT))
+        guard file.take() else {
+            throw SystemError("use", file.path, reason: errno == EWOULDBLOCK ? "another process uses it" : nil)
+        }
         return directory.holds(file.identity, as: name(salt)) ? file : nil
     }
 
@@ -61,7 +65,20 @@ final class SpoolFile {
         try SpoolFile(directory, salt: salt, try directory.open(name(salt), O_RDONLY))
     }
 
-    private var isLocked: Bool { flock(database.rawValue, LOCK_EX | LOCK_NB) == 0 }
+    /// Whether another process uses the database.
+    var isInUse: Bool {
+        if isTaken { return false }
+        guard flock(database.rawValue, LOCK_SH | LOCK_NB) == 0 else { return errno == EWOULDBLOCK }
+        // One that starts now is to find it free.
+        flock(database.rawValue, LOCK_UN)
+        return false
+    }
+
+    /// Takes the lock, if no process has it.
+    private func take() -> Bool {
+        isTaken = flock(database.rawValue, LOCK_EX | LOCK_NB) == 0
+        return isTaken
+    }
 
     var path: String { "\(directory.path)/\(Self.name(salt))" }
 
@@ -78,6 +95,17 @@ final class SpoolFile {
     var isInPlace: Bool {
         directory.isInPlace && directory.holds(identity, as: Self.name(salt))
             && wal.map { directory.holds($0.identity, as: Self.name(salt) + Self.walSuffix) } ?? true
+    }
+
+    /// Bytes of the database and its WAL.
+    var size: Int { database.size + walSize }
+
+    /// Whether a process has ended while it made the database: nothing was kept in it by then.
+    var isUnfinished: Bool {
+        guard size <= 2 * SpoolDatabase.pageSize, walSize == 0 else { return false }
+        let start = try? bytes(at: 0, count: 16, inWAL: false)
+        return database.size == 0
+            || start.map { $0 == Array("SQLite format 3\0".utf8) || $0.allSatisfy { $0 == 0 } } ?? false
     }
 
     /// Bytes of the WAL.
@@ -114,6 +142,11 @@ final class SpoolFile {
     }
 
     private static func name(_ salt: UInt64) -> String { "spool-\(hexadecimal(salt)).db" }
+
+    /// The salts of the databases among the files of these names, and of those of which the WAL alone is left.
+    static func salts(of names: [String]) -> Set<UInt64> {
+        Set(names.compactMap { salt(of: $0.hasSuffix(walSuffix) ? String($0.dropLast(walSuffix.utf8.count)) : $0) })
+    }
 
     /// The salt of the database of this name; nil where it is the name of something else.
     static func salt(of name: String) -> UInt64? {

@@ -50,12 +50,15 @@ package enum SpoolListing {
         return unreadable
     }
 
-    /// Removes all entries; refused while a process uses the spool, and where the directory is none of ours.
-    package static func drop(at path: String, isOwnDirectory: Bool) throws(SystemError) {
+    /// Removes all entries; refused while a process uses the spool, and where the directory cannot be a spool's.
+    ///
+    /// - Returns: How many there were.
+    package static func drop(at path: String, isOwnDirectory: Bool) throws(SystemError) -> Int {
+        let count = try self.files(at: path).reduce(0) { $0 + $1.entries }
         let directory = try SpoolDirectory(path: path, isOwn: isOwnDirectory, creating: false)
         // All or nothing.
         var files: [SpoolFile] = []
-        for salt in try directory.names().compactMap(SpoolFile.salt(of:)) {
+        for salt in SpoolFile.salts(of: try directory.names()) {
             if let file = try SpoolFile.adopt(salt, in: directory) { files.append(file) }
         }
         let legacy = try LegacySpool(in: directory)
@@ -65,6 +68,7 @@ package enum SpoolListing {
             throw error.asSystemError
         }
         for file in files { try file.remove() }
+        return count
     }
 
     /// Throws where no spool can be kept in a directory.
@@ -81,7 +85,7 @@ package enum SpoolListing {
         func add(_ source: any SpoolSource) throws(SystemError) {
             sources.append((try read(source, after: source.forgotten).first?.received ?? .max, source))
         }
-        for salt in try directory.names().compactMap(SpoolFile.salt(of:)) {
+        for salt in SpoolFile.salts(of: try directory.names()) {
             do throws(SystemError) {
                 try add(try salvaged(try SpoolFile.observe(salt, in: directory)))
             } catch {

@@ -21,6 +21,8 @@ struct SpoolScan: ~Copyable {
     private var found: [Int64: Location] = [:]
     /// The numbers of rows that are in the last images of pages, and are none.
     private var unreadableNumbers: Set<Int64> = []
+    /// Whether anything was found that this program has written.
+    var isEmpty: Bool { found.isEmpty && forgotten == SpoolDatabase.marks.upperBound }
     /// Whether SQLite finds all that was written into the WAL.
     private(set) var isWALWhole = true
     /// The number before the oldest entry that is not in the journal, as the marks say.
@@ -40,6 +42,7 @@ struct SpoolScan: ~Copyable {
         return unreadableNumbers.count { $0 > newest && $0 <= newest + Self.plausibleDistance }
     }
 
+    /// More than one commit appends.
     private static let plausibleDistance: Int64 = 1 << 16
 
     /// The numbers of the entries after `number`, in order.
@@ -71,9 +74,10 @@ struct SpoolScan: ~Copyable {
             let page = try file.bytes(at: offset + frameHeaderLength, count: SpoolDatabase.pageSize, inWAL: true)
         {
             salt = salt ?? Array(frame[8..<16])
-            if frame[8..<16] == salt![...] {
+            // Two numbers, of which no other WAL's frame has one: a frame whose salt is damaged is not passed over.
+            if frame[8..<12] == salt![..<4] || frame[12..<16] == salt![4...] {
                 frames.append((bigEndian(frame, 0, count: 4), offset + frameHeaderLength))
-                if chain?.continues(with: frame, page) != true { isWALWhole = false }
+                if frame[8..<16] != salt![...] || chain?.continues(with: frame, page) != true { isWALWhole = false }
             }
             offset += frameHeaderLength + SpoolDatabase.pageSize
         }

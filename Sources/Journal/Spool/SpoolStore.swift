@@ -81,7 +81,7 @@ struct SpoolStore: ~Copyable {
         guard let directory else { return }
         hasOthers = false
         let names = (try? directory.names()) ?? []
-        for salt in names.compactMap(SpoolFile.salt(of:)) where !queues.contains(where: { $0.source.salt == salt }) {
+        for salt in SpoolFile.salts(of: names).sorted() where !queues.contains(where: { $0.source.salt == salt }) {
             do throws(SystemError) {
                 if let file = try SpoolFile.adopt(salt, in: directory) { try adopt(file) }
             } catch {
@@ -150,7 +150,7 @@ struct SpoolStore: ~Copyable {
         }
         let new: SpoolDatabase
         do {
-            new = try SpoolDatabase(file)
+            new = try SpoolDatabase(file, isNew: true)
         } catch {
             try? file.remove()
             throw error
@@ -167,7 +167,10 @@ struct SpoolStore: ~Copyable {
         let database = try findDatabase()
         let size = entries.reduce(size) { $0 + $1.body.count + SpooledEntry.overhead }
         guard size <= limit else {
-            throw .failed(SystemError("add entries to the spool, which has reached its bound, at", path, code: EDQUOT))
+            throw .failed(
+                SystemError(
+                    "add entries to the spool at", path, code: EDQUOT,
+                    reason: "it has reached its bound of \(limit) bytes (OSQUERY_JOURNAL_SPOOL_MAX)"))
         }
         do {
             try database.append(entries)

@@ -17,11 +17,10 @@ enum SpoolChecks {
         do {
             try SpoolListing.check(path, isOwnDirectory: settings.isSpoolOwn)
         } catch {
-            let isOpen = status.st_mode & 0o777 != 0o700
             findings.append(
                 .error(
-                    "Nothing is kept on disk. \(error)",
-                    isOpen ? "sudo chmod 0700 \(path)" : "OSQUERY_JOURNAL_SPOOL=DIRECTORY"))
+                    "Logs cannot be kept on disk. \(error)",
+                    "set OSQUERY_JOURNAL_SPOOL to a directory of mode 0700 that is for nothing else"))
         }
         var system = statvfs()
         if statvfs(path, &system) == 0 {

@@ -18,7 +18,11 @@ struct SpoolCommand: ParsableCommand {
         )
         var directory: String?
 
-        var path: String { directory ?? settings.spool }
+        var path: String {
+            var path = directory ?? settings.spool
+            while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
+            return path
+        }
 
         /// Whether other files there are no reason not to touch it.
         var isOwn: Bool { path == settings.spool && settings.isSpoolOwn }
@@ -62,14 +66,17 @@ struct SpoolCommand: ParsableCommand {
         func run() throws {
             signal(SIGPIPE, SIG_IGN)
             try SpoolCommand.run {
-                var progress = Progress(of: "entries")
-                let unreadable = try SpoolListing.export(from: options.path) { (entry, count) throws(SystemError) in
+                var count = 0
+                let progress = Progress(of: "entries")
+                defer { progress.end() }
+                let unreadable = try SpoolListing.export(from: options.path) { (entry, total) throws(SystemError) in
                     guard entry.withUnsafeBytes({ writeAll($0, to: STDOUT_FILENO) }) else {
                         throw SystemError("write to", "standard output")
                     }
-                    progress.advance(of: count)
+                    count += 1
+                    progress.show(count, of: total)
                 }
-                progress.end()
+                if count == 0 && unreadable == 0 { Words.say("Nothing is kept at \(options.path).") }
                 if unreadable > 0 {
                     Words.say(
                         "\(Words.entries(unreadable)) that cannot be read \(unreadable == 1 ? "was" : "were") left out."
@@ -95,8 +102,10 @@ struct SpoolCommand: ParsableCommand {
         }
 
         func run() throws {
-            guard access(options.path, F_OK) == 0 else { return }
-            try SpoolCommand.run { try SpoolListing.drop(at: options.path, isOwnDirectory: options.isOwn) }
+            try SpoolCommand.run {
+                let count = try SpoolListing.drop(at: options.path, isOwnDirectory: options.isOwn)
+                print("\(Words.entries(count)) deleted. Files named damaged-… are left.")
+            }
         }
     }
 
@@ -105,9 +114,19 @@ struct SpoolCommand: ParsableCommand {
         do {
             try body()
         } catch let error as SystemError {
-            if error.code == ENOENT { return Words.say("Nothing is kept: the spool's directory does not exist yet.") }
-            Words.say("\(error)" + (error.code == EWOULDBLOCK ? " The extension uses it: stop osqueryd first." : ""))
-            throw ExitCode(error.code == EACCES || error.code == EPERM ? 77 : 70)
+            switch error.code {
+            case ENOENT:
+                return Words.say("Nothing is kept: there is no directory \(error.subject).")
+            case EWOULDBLOCK:
+                Words.say("\(error) Stop osqueryd first.")
+                throw ExitCode(70)
+            case EACCES:
+                Words.say("\(error) Run this as root.")
+                throw ExitCode(77)
+            default:
+                Words.say("\(error)")
+                throw ExitCode(error.code == EPERM ? 77 : 70)
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ extension Logger {
                 files are kept as \(file).
                 """)
         case .unreadable(let error):
-            self.error("Part of the spool cannot be read now, and is tried again: \(error)")
+            self.error("Part of the spool cannot be read now. It is left as it is, and tried again later: \(error)")
         case .shared(let path):
             warning(
                 """
@@ -51,7 +51,7 @@ extension Logger {
             critical(
                 """
                 Logs can be brought neither into the journal nor onto the disk, and osqueryd has to wait: \(error) Start \
-                systemd-journald, or make room in the spool's directory (OSQUERY_JOURNAL_SPOOL).
+                systemd-journald, or see that the spool's directory can be written to (OSQUERY_JOURNAL_SPOOL).
                 """)
         case .recovered:
             notice("Logs can be written again.")

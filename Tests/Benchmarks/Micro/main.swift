@@ -152,7 +152,8 @@ func readSpool(_ folder: String, entries: Int) {
             .withUnsafeBufferPointer { ExportFormat.body($0, received: 1, bootID: "0") }
     }
     do {
-        let database = try SpoolDatabase(try SpoolFile.create(in: try SpoolDirectory(path: folder, isOwn: true)))
+        let database = try SpoolDatabase(
+            try SpoolFile.create(in: try SpoolDirectory(path: folder, isOwn: true)), isNew: true)
         try database.append((0..<entries).map { _ in PendingEntry(received: 1, body: fields) }[...])
         benchmark("Spool: read \(entries) entries", settings: Iterations(3)) {
             var last = database.forgotten
