@@ -164,7 +164,7 @@ build: build-packages $(STATIC_SQLITE)
 
 $(STATIC_SQLITE): | build-packages
 	mkdir -p $(@D)
-	printf '%s\n' 'Name: sqlite3' 'Description: SQLite' "Version: $$(pkg-config --modversion sqlite3)" 'Libs: -l:libsqlite3.a' >$@
+	printf '%s\n' 'Name: sqlite3' 'Description: SQLite' 'Version: 3' 'Libs: -l:libsqlite3.a' >$@
 
 install: build
 	$(MAKE) --no-print-directory install-files EXECUTABLE=build/$(NAME).ext

@@ -18,8 +18,10 @@ package final class JournalWriter: Sendable {
 
     /// Bytes in memory from which on a call waits for them to be safe before it goes on.
     private static let largestPending = 1 << 20
-    /// How often to look whether another process that uses the spool's directory has ended, in milliseconds.
-    private static let adoptionPause = 1000
+    /// How long to wait before what could not be taken over is tried again, in milliseconds: what a process left that still runs, such
+    /// as a predecessor that has not quite ended, or what could not be read.
+    private static let firstAdoptionPause = 500
+    private static let longestAdoptionPause = 10_000
 
     private let settings: JournalSettings
     private let report: @Sendable (JournalEvent) -> Void
@@ -47,22 +49,23 @@ package final class JournalWriter: Sendable {
         bootID = Self.currentBootID
     }
 
-    /// Takes up what an earlier process left in the spool. To be called before the first entry is written.
-    ///
-    /// What a process leaves that still runs, such as a predecessor that has not quite ended, is taken up when it has.
+    /// Takes over what earlier processes left in the spool. To be called before the first entry is written.
     package func start() throws(SystemError) {
-        // What was found before it failed is replayed all the same.
-        defer { replayIfNeeded() }
-        guard try spool.open() else { return }
-        report(.shared(path: settings.spool))
-        try BlockingThread.start { self.adoptLater() }
+        let result = Result { () throws(SystemError) in try spool.open() }
+        // What was found before it failed is replayed all the same, and the rest tried again.
+        replayIfNeeded()
+        let leftovers = spool.leftovers
+        if leftovers.hasOthers { report(.shared(path: settings.spool)) }
+        if leftovers.hasAny { try BlockingThread.start { self.adoptLater() } }
+        try result.get()
     }
 
     private func adoptLater() {
-        var hasOthers = true
-        while hasOthers && !spool.isStopped(within: Self.adoptionPause) {
-            hasOthers = (try? spool.adopt()) ?? true
+        var pause = Self.firstAdoptionPause
+        while spool.leftovers.hasAny && !spool.isStopped(within: pause) {
+            try? spool.adopt()
             replayIfNeeded()
+            pause = min(2 * pause, Self.longestAdoptionPause)
         }
     }
 
@@ -110,6 +113,7 @@ package final class JournalWriter: Sendable {
     ///   - entry: All of its fields but the message.
     ///   - message: The field `MESSAGE=…`, name included, which is sent from where it is.
     /// - Returns: Where it is. Nothing may be told of its success before ``makeSafe(_:)`` has returned.
+    /// - Throws: What ``makeSafe(_:)`` throws, where so much waits in memory that it must be safe first.
     package func write(_ entry: borrowing JournalEntry, message: UnsafeRawBufferPointer) throws(SystemError) -> Place {
         let place = entry.with(message: message) { bring($0) }
         if case .spool = place, spool.pendingBytes > Self.largestPending { try makeSafe(place) }

@@ -8,6 +8,7 @@ package final class Condition<Value: ~Copyable>: @unchecked Sendable {
     private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private let value = UnsafeMutablePointer<Value>.allocate(capacity: 1)
 
+    /// A condition with its first value.
     package init(_ value: consuming sending Value) {
         self.value.initialize(to: value)
         pthread_mutex_init(mutex, nil)
@@ -28,6 +29,7 @@ package final class Condition<Value: ~Copyable>: @unchecked Sendable {
         value.deallocate()
     }
 
+    /// Reads the value, or changes it in a way that nobody waits for: this wakes no one.
     package func withLock<R, E>(_ body: (inout Value) throws(E) -> R) throws(E) -> R {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
@@ -65,7 +67,7 @@ package final class Condition<Value: ~Copyable>: @unchecked Sendable {
         defer { pthread_mutex_unlock(mutex) }
         while true {
             if let result = body(&value.pointee) { return result }
-            if pthread_cond_timedwait(changed, mutex, &deadline) == ETIMEDOUT { return body(&value.pointee) }
+            if pthread_cond_timedwait(changed, mutex, &deadline) != 0 { return body(&value.pointee) }
         }
     }
 }

@@ -6,8 +6,11 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
+import struct
 import subprocess
+import threading
 import time
 
 import pytest
@@ -435,11 +438,16 @@ def test_a_file_that_was_cut(manager, run, journal, journald, which, cut):
 
 @contextlib.contextmanager
 def failing(path, flags):
-    path.write_bytes(bytes([flags]))
+    def fail(flags):
+        # In its place: the extension has mapped it.
+        with open(path, "r+b") as file:
+            file.write(bytes([flags]))
+
+    fail(flags)
     try:
         yield
     finally:
-        path.write_bytes(b"\0")
+        fail(0)
 
 
 @pytest.fixture
@@ -618,6 +626,194 @@ def test_files_of_version_0_1_0_are_replayed_once(manager, run, journal, journal
     before = len(messages)
     replay(run, journald)
     assert len(journal.entries("SYSLOG_IDENTIFIER=osqueryd")) == before
+
+
+def test_what_cannot_be_read_for_a_moment_is_not_taken_for_replayed(manager, run, journal, journald, tmp_path):
+    """Two segments of version 0.1.0, of which the second one is away when it is its turn."""
+    fixtures = os.path.join(os.path.dirname(__file__), "fixtures/spool-0.1.0")
+    directory = tmp_path / "spool"
+    shutil.copytree(fixtures, directory)
+    directory.chmod(0o700)
+    expected = json.load(open(fixtures + ".json"))
+    [first] = directory.glob("spool-*")
+    content = first.read_bytes()
+    heads = [match for match in re.finditer(rb"__CURSOR=tutorial-extension;i=(\w{16})", content)]
+    middle = heads[len(heads) // 2]
+    second = directory / f"spool-{middle[1].decode()}.export"
+    first.write_bytes(content[:middle.start()])
+    second.write_bytes(content[middle.start():])
+    journald.leave()
+    extension = run()
+    os.rename(second, tmp_path / "away")
+    journald.come_back()
+    wait_until(lambda: "cannot be read now" in extension.words())
+    os.rename(tmp_path / "away", second)
+    wait_until(lambda: extension.spooled_bytes() == 0, 15)
+    assert len(journal.entries("SYSLOG_IDENTIFIER=osqueryd")) == len(expected)
+    assert extension.end() == 0
+
+
+def test_numbers_of_version_0_1_0_that_make_no_sense(manager, run, journal, journald):
+    first = run()
+    assert first.end() == 0
+    for name in ("spool-0000000000000001.export", "spool-ffffffffffffffff.export"):
+        with open(os.path.join(first.spool, name), "wb") as file:
+            file.write(b"garbage" * 100)
+    subprocess.run([EXTENSION, "spool", "list", "--directory", first.spool], check=True)
+    assert lost(replay(run, journald)) == 2
+
+
+# Several faults at once.
+
+
+def test_what_a_failed_commit_leaves_in_the_wal_does_not_cover_what_follows(manager, run, journal, journald, faults):
+    """A large entry's commit fails. It comes into the journal another way, and the commit of a smaller one takes its place in the WAL."""
+    extension = run()
+    journald.leave()
+    send(manager, "before", range(3))
+    for size in (600_000, 200_000, 120_000):
+        with failing(faults, BAD_FLUSH):
+            load = threading.Thread(target=manager.result, args=(f'{{"name":"large","columns":{{"x":"{"x" * size}"}}}}',))
+            load.start()
+            time.sleep(0.3)
+            assert load.is_alive()
+            journald.come_back()
+            load.join(10)
+            assert not load.is_alive()
+            wait_until(lambda: extension.spooled_bytes() == 0)
+            journald.leave()
+        for number, small in enumerate((50, 20_000, 60_000)):
+            manager.result(f'{{"name":"small{size}","counter":{number},"columns":{{"x":"{"y" * small}"}}}}')
+    assert extension.end(signal.SIGKILL) == -signal.SIGKILL
+    words = replay(run, journald)
+    assert lost(words) == 0
+    for size in (600_000, 200_000, 120_000):
+        entries = journal.entries(f"OSQUERY_QUERY_NAME=small{size}")
+        assert [entry["OSQUERY_COUNTER"] for entry in entries] == ["0", "1", "2"]
+
+
+def test_a_replay_of_a_damaged_spool_goes_on_where_it_was(manager, run, journal, journald):
+    extension = run()
+    journald.leave()
+    count, batch = 20_000, 2000
+    for first in range(0, count, batch):
+        manager.status("[" + ",".join(f'{{"s":0,"i":{n},"h":"damaged"}}' for n in range(first, first + batch)) + "]")
+    assert extension.end() == 0
+    for entry in list(os.scandir(extension.spool)):
+        with open(entry.path, "r+b") as file:
+            position = file.read().find(b"CODE_LINE=100\n")
+            if position >= 0:
+                file.seek(position)
+                file.write(b"X")
+    extension = run()
+    journald.come_back()
+    wait_until(lambda: int(manager.generate("journal_logger")[0]["entries_replayed"]) > 3000, 20, 0.001)
+    assert extension.end() == 0
+    assert int(lost(extension.words())) == 1
+    replay(run, journald)
+    numbers = [int(entry["CODE_LINE"]) for entry in journal.entries("OSQUERY_HOST_IDENTIFIER=damaged")]
+    assert numbers == [number for number in range(count) if number != 100]
+
+
+def test_a_commit_that_failed_before_the_directory_was_replaced_comes_once(manager, run, journal, journald, faults):
+    extension = run(env={**NOW, "OSQUERY_EXTENSION_SANDBOX": "0"})
+
+    def lines(numbers):
+        return "[" + ",".join(f'{{"s":0,"i":{number},"h":"once"}}' for number in numbers) + "]"
+
+    journald.leave()
+    manager.status(lines(range(5)))
+    with failing(faults, BAD_FLUSH):
+        call = threading.Thread(target=manager.status, args=(lines(range(5, 205)),))
+        call.start()
+        time.sleep(0.5)
+        assert call.is_alive()
+        os.rename(extension.spool, extension.spool + ".old")
+        os.mkdir(extension.spool, 0o700)
+    call.join(30)
+    assert not call.is_alive()
+    manager.status(lines([205]))
+    journald.come_back()
+    wait_until(lambda: extension.spooled_bytes() == 0, 20)
+    assert [int(entry["CODE_LINE"]) for entry in journal.entries("OSQUERY_HOST_IDENTIFIER=once")] == list(range(206))
+
+
+def test_what_could_not_be_opened_at_the_start_is_replayed_later(manager, run, journal, journald, tmp_path):
+    with small_disk(tmp_path) as disk:
+        env = {**NOW, "OSQUERY_JOURNAL_SPOOL": str(disk / "spool")}
+        extension = run(env=env)
+        journald.leave()
+        send(manager, "later", range(5))
+        assert extension.end() == 0
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        journald.come_back()
+        extension = run(env=env)
+        time.sleep(0.7)
+        assert entries_of(journal, "later", 0) == []
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+        wait_until(lambda: entries_of(journal, "later", 0) == list(range(5)), 15, 0.2)
+        assert extension.end() == 0
+
+
+def test_an_entry_that_can_never_fit_is_in_no_ones_way(manager, run, journal, journald):
+    extension = run(env={**NOW, "OSQUERY_JOURNAL_SPOOL_MAX": "1M"})
+    journald.leave()
+    manager.result(f'{{"name":"large","columns":{{"x":"{"x" * 3_000_000}"}}}}')
+    assert extension.end(signal.SIGKILL) == -signal.SIGKILL
+    replay(run, journald)
+    assert len(journal.entries("OSQUERY_QUERY_NAME=large")) == 1
+
+
+def test_restarts_in_an_outage_go_on_in_one_database(manager, run, journal, journald):
+    journald.leave()
+    for number in range(30):
+        extension = run()
+        send(manager, "restart", [number])
+        assert extension.end(signal.SIGKILL) == -signal.SIGKILL
+    assert len([name for name in os.listdir(extension.spool) if name.endswith(".db")]) == 1
+    replay(run, journald)
+    assert entries_of(journal, "restart", 0) == list(range(30))
+
+
+def variable_length(number):
+    """A number as SQLite writes it into a row."""
+    bytes_ = [number & 0x7F]
+    while number := number >> 7:
+        bytes_.insert(0, number & 0x7F | 0x80)
+    return bytes(bytes_)
+
+
+@pytest.mark.parametrize("size", [1 << 18, 1 << 20])
+def test_a_value_full_of_what_looks_like_rows_costs_no_time(manager, run, journal, journald, size):
+    """Each of them says that it goes on over all pages of the value. It took a minute and more."""
+    # What of a row of this length is on its own page, and how much on each page that follows (sqlite.org/fileformat2.html).
+    local, page = 489, 4092
+    length = local + page * (size // page - 2)
+    header = variable_length(length) + variable_length(9) + b"\x09\x00\x08\x08"
+    header += variable_length(12 + 2 * (length - 9)).rjust(5, b"\x80")
+    # After the part on its own page comes the number of the next one: so far from the beginning of some later row.
+    start = len(header) - 9
+    padding = next(n for n in range(4, 60) if len(header) <= (start + local) % (len(header) + n) <= len(header) + n - 4)
+    link = (start + local) % (len(header) + padding)
+    row = (header + bytes(link - len(header)) + struct.pack(">I", 4)).ljust(len(header) + padding, b"\1")
+    text = (row * (size // len(row) + 1))[:size]
+    extension = run()
+    journald.leave()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(manager.extension_path)
+        field = lambda kind, number: bytes([kind, 0, number])
+        string = lambda value: struct.pack(">i", len(value)) + value
+        client.sendall(
+            struct.pack(">I", 0x80010001) + string(b"call") + struct.pack(">i", 0) + field(11, 1) + string(b"logger") + field(11, 2)
+            + string(b"journal") + field(13, 3) + b"\x0b\x0b" + struct.pack(">i", 2) + string(b"category") + string(b"event")
+            + string(b"string") + string(text) + b"\0")
+        assert client.recv(4096)
+    assert extension.end(signal.SIGKILL) == -signal.SIGKILL
+    command = [EXTENSION, "spool", "list", "--directory", extension.spool]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
+    assert "\t1 entry\t" in listed
+    replay(run, journald)
+    assert len(journal.entries("OSQUERY_LOG_TYPE=string")) == 1
 
 
 # Looking at it.

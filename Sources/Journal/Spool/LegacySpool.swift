@@ -50,9 +50,14 @@ final class LegacySpool: SpoolSource {
         let digits = try directory.read(Self.positionName, count: 16)
         forgotten = Int64(clamping: UInt64(String(decoding: digits, as: UTF8.self), radix: 16) ?? 0)
         for first in firsts {
-            guard let file = try? directory.open(Self.name(first), O_RDONLY) else { continue }
-            segments.append((first, file.size))
-            size += file.size
+            do throws(SystemError) {
+                let file = try directory.open(Self.name(first), O_RDONLY)
+                segments.append((first, file.size))
+                size += file.size
+            } catch {
+                // What is no file holds no entries. One that cannot be opened now may hold some.
+                if error.code != EINVAL && error.code != ELOOP && error.code != ENXIO { throw error }
+            }
         }
     }
 
@@ -82,7 +87,8 @@ final class LegacySpool: SpoolSource {
                 }
             }
         } catch {
-            throw .failed(error)
+            // What was read before it failed is not read again.
+            if entries.isEmpty { throw .failed(error) }
         }
         return entries
     }
@@ -113,9 +119,10 @@ final class LegacySpool: SpoolSource {
         return SpooledEntry(number: Int64(number), received: ExportFormat.timestamp(of: body), body: body)
     }
 
+    /// - Parameter entries: How many are lost; where that makes no sense, a number is damaged, and it is one.
     private func damage(_ segment: Segment, _ entries: Int) {
         damagedSegments.insert(segment.first)
-        lost += entries
+        lost += entries <= segment.size ? entries : 1
     }
 
     private static func number(_ head: [UInt8], _ offset: Int) -> UInt64? {

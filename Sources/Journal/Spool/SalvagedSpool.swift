@@ -5,7 +5,7 @@ import SystemCalls
 final class SalvagedSpool: SpoolSource {
     private let file: SpoolFile
     private let isInUse: Bool
-    private let scan: SpoolScan
+    private var scan: SpoolScan
     /// The numbers that were found, in order.
     private let numbers: [Int64]
     private(set) var forgotten: Int64
@@ -20,8 +20,10 @@ final class SalvagedSpool: SpoolSource {
     init(_ file: SpoolFile, forgotten: Int64? = nil, last: Int64? = nil) throws(SpoolError) {
         self.file = file
         var scan = SpoolScan(file)
+        let progress: Int64
         do {
             try scan.readAll()
+            progress = try file.readProgress()
         } catch {
             throw .failed(error)
         }
@@ -33,19 +35,23 @@ final class SalvagedSpool: SpoolSource {
                         "nothing in it was written by this program, or all of it is damaged. Look at it, and move it elsewhere"
                 ))
         }
-        let first = forgotten ?? scan.forgotten
+        let first = max(forgotten ?? scan.forgotten, progress)
         self.forgotten = first
         numbers = scan.numbers(after: first).filter { $0 <= last ?? .max }
         // What a process is just writing looks like damage.
         isInUse = file.isInUse
         lost =
             isInUse
-            ? 0 : Int((last ?? numbers.last ?? first) - first) - numbers.count + (last == nil ? scan.unreadable : 0)
+            ? 0
+            : Int(max(last ?? numbers.last ?? first, first) - first) - numbers.count
+                + (last == nil ? scan.unreadable : 0)
         self.scan = scan
     }
 
     var salt: UInt64? { file.salt }
     var path: String { file.path }
+    /// The number of the newest entry; nil where there is none.
+    var last: Int64? { numbers.last }
     var isEmpty: Bool { numbers.isEmpty }
 
     var setAsidePath: String { file.setAsidePath }
@@ -57,7 +63,7 @@ final class SalvagedSpool: SpoolSource {
         var index = numbers.partitioningIndex { $0 > number }
         while index < numbers.count, !batch.isFull {
             do {
-                if let entry = try scan.entry(numbers[index]) {
+                if let entry = try entry(numbers[index]) {
                     batch.add(entry)
                     entries.append(entry)
                 } else {
@@ -71,8 +77,23 @@ final class SalvagedSpool: SpoolSource {
         return entries
     }
 
-    func forget(through number: Int64) {
+    /// The entry of this number; nil where it cannot be read.
+    private func entry(_ number: Int64) throws(SystemError) -> SpooledEntry? {
+        if let entry = try scan.entry(number) { return entry }
+        guard isInUse, number > scan.forgotten else { return nil }
+        // Its process has moved it from the WAL into the database meanwhile, or has replayed it.
+        scan = SpoolScan(file)
+        try scan.readAll()
+        return try scan.entry(number)
+    }
+
+    func forget(through number: Int64) throws(SpoolError) {
         forgotten = max(forgotten, number)
+        do {
+            try file.writeProgress(forgotten)
+        } catch {
+            throw .failed(error)
+        }
     }
 
     var size: Int { numbers.last ?? 0 > forgotten ? file.size : 0 }

@@ -73,25 +73,20 @@ final class Spool: Sendable {
 
     /// Opens the spool, and takes over what processes have left that do not run any more.
     ///
-    /// - Returns: Whether another process uses the directory, too.
-    func open() throws(SystemError) -> Bool {
+    func open() throws(SystemError) {
         try arriving { (store) throws(SpoolError) in try store.open() }
     }
 
     /// Takes over what processes have left meanwhile.
-    ///
-    /// - Returns: Whether there are still others.
-    func adopt() throws(SystemError) -> Bool {
+    func adopt() throws(SystemError) {
         try arriving { store in store.adopt() }
     }
 
-    private func arriving(_ body: (inout SpoolStore) throws(SpoolError) -> Void) throws(SystemError) -> Bool {
-        let result = Result { () throws(SystemError) in
-            try accessing { (store) throws(SpoolError) in
-                try body(&store)
-                return store.hasOthers
-            }
-        }
+    /// Whether another process uses the directory, and whether there is anything in it that could not be taken over.
+    var leftovers: (hasOthers: Bool, hasAny: Bool) { store.withLock { ($0.hasOthers, $0.hasLeftovers) } }
+
+    private func arriving(_ body: (inout SpoolStore) throws(SpoolError) -> Void) throws(SystemError) {
+        let result = Result { () throws(SystemError) in try accessing(body) }
         state.withLock { state in
             if state.size > 0 { state.arrivals += 1 }
         }

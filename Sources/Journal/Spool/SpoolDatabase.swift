@@ -1,3 +1,4 @@
+import CSQLite
 import Glibc
 import SystemCalls
 
@@ -27,6 +28,10 @@ final class SpoolDatabase: SpoolSource {
     private(set) var forgotten = marks.upperBound
     /// Up to where the marks on disk say that entries are forgotten.
     private var markedForgotten: Int64 = marks.upperBound
+    /// Whether this process appends to it, and so knows which entry is the last one.
+    var isOwn = false
+    /// Whether a commit has failed, whose frames may still be in the WAL after those of later ones.
+    private var hasFailed = false
     /// The greatest number that a commit was tried with.
     private var attempted = marks.upperBound
     /// Bytes of pages that are in use.
@@ -38,7 +43,13 @@ final class SpoolDatabase: SpoolSource {
     /// - Throws: ``SpoolError/damaged(_:)`` where SQLite would not see all that is in the files.
     init(_ file: SpoolFile, isNew: Bool = false) throws(SpoolError) {
         // Before SQLite touches the WAL: it overwrites what it does not recover, and removes it where the database is empty.
-        guard try Self.isWALWhole(file) else { throw .damaged("the WAL is damaged") }
+        let isWhole: Bool
+        do {
+            isWhole = try SpoolScan.isWALWhole(of: file)
+        } catch {
+            throw .failed(error)
+        }
+        guard isWhole else { throw .damaged("the WAL is damaged") }
         guard isNew || file.database.size > 0 else { throw .damaged("the database is empty") }
         self.file = file
         do throws(SQLiteError) {
@@ -92,16 +103,6 @@ final class SpoolDatabase: SpoolSource {
         COMMIT
         """
 
-    private static func isWALWhole(_ file: SpoolFile) throws(SpoolError) -> Bool {
-        var scan = SpoolScan(file)
-        do {
-            try scan.readWAL()
-        } catch {
-            throw .failed(error)
-        }
-        return scan.isWALWhole
-    }
-
     private func mark(_ number: Int64) throws(SQLiteError) -> Int64 {
         try selection.bind(1, number - 1)
         defer { selection.reset() }
@@ -128,6 +129,7 @@ final class SpoolDatabase: SpoolSource {
     /// frames into the WAL again, and flushes them again.
     func append(_ entries: ArraySlice<PendingEntry>) throws(SpoolError) {
         var number = last
+        defer { hasFailed = hasFailed || number != last }
         try calling("write to") { () throws(SQLiteError) in
             try connection.transaction { () throws(SQLiteError) in
                 if markedForgotten < forgotten { try forgetRows() }
@@ -139,8 +141,12 @@ final class SpoolDatabase: SpoolSource {
             }
             last = number
             markedForgotten = forgotten
-            // They are committed, whatever becomes of the size.
+            // They are committed, whatever becomes of the rest.
             try? measure()
+            // Frames of a commit that has failed must not be taken for those of one that follows.
+            if hasFailed, (try? connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")) != nil {
+                hasFailed = file.walSize > 0
+            }
         }
     }
 
@@ -211,6 +217,18 @@ final class SpoolDatabase: SpoolSource {
         defer { deletion.reset() }
         _ = try deletion.step()
         for mark in Self.marks { try insert(mark, UInt64(forgotten), []) }
+    }
+
+    /// Makes what is in the WAL part of the database. Only then is it believed to be on the disk: another process has written it, and its
+    /// flush may have failed.
+    func checkpoint() throws(SpoolError) {
+        if file.walSize == 0 { return }
+        try calling("write back the WAL of") { () throws(SQLiteError) in
+            try connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            guard file.walSize == 0 else {
+                throw SQLiteError(code: SQLITE_BUSY, systemCode: 0, description: "the WAL could not be written back")
+            }
+        }
     }
 
     /// Gives the disk back what forgotten entries took, and sees that nothing is left in the WAL.

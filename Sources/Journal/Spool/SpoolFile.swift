@@ -8,8 +8,10 @@ final class SpoolFile {
     /// What the names of files that were set aside begin with.
     static let setAsidePrefix = "damaged-"
     /// What the names of a database's files end with, those that sqlite3(1) makes included.
-    static let suffixes = ["", walSuffix, "-shm", "-journal"]
+    static let suffixes = ["", walSuffix, "-shm", "-journal", progressSuffix]
     private static let walSuffix = "-wal"
+    /// Up to which entry a damaged database, to which nothing is written any more, was replayed.
+    private static let progressSuffix = "-replayed"
 
     let directory: SpoolDirectory
     let salt: UInt64
@@ -116,6 +118,21 @@ final class SpoolFile {
         isInWAL
             ? try wal?.descriptor.bytes(at: offset, count: count, path + Self.walSuffix)
             : try database.bytes(at: offset, count: count, path)
+    }
+
+    /// The number of the last entry of a damaged database that is in the journal; 0 where none is.
+    func readProgress() throws(SystemError) -> Int64 {
+        let digits = try directory.read(Self.name(salt) + Self.progressSuffix, count: 16)
+        return parseHexadecimal(Substring(decoding: digits, as: UTF8.self)).map { Int64(clamping: $0) } ?? 0
+    }
+
+    /// Remembers it.
+    func writeProgress(_ number: Int64) throws(SystemError) {
+        let file = try directory.open(Self.name(salt) + Self.progressSuffix, O_WRONLY | O_CREAT)
+        let digits = Array(hexadecimal(UInt64(number)).utf8)
+        guard pwrite(file.rawValue, digits, digits.count, 0) == digits.count, fdatasync(file.rawValue) == 0 else {
+            throw SystemError("write to", path + Self.progressSuffix)
+        }
     }
 
     /// Removes the files, the database last: a WAL without one would be taken for another's.

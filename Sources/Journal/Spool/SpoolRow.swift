@@ -1,7 +1,7 @@
 /// A row of the table `entries` as it is in a page (sqlite.org/fileformat2.html: B-tree Pages, Record Format).
 struct SpoolRow {
     /// What a page of the table begins with where it holds rows.
-    private static let leafPage: UInt8 = 0x0D
+    static let leafPage: UInt8 = 0x0D
     /// How long a row's header can be: its own length, three numbers' types of a byte each, and the body's, which tells its length.
     static let headerLengths: ClosedRange<UInt8> = 5...13
 

@@ -7,30 +7,42 @@ import SystemCalls
 /// look like a row, and a row's own checksum says whether it is one. That finds rows that were deleted as well; those are told by
 /// the marks, which say up to which entry all are forgotten.
 struct SpoolScan: ~Copyable {
-    private struct Location {
+    /// A page in one of the two files.
+    private struct Image: Hashable {
         let isInWAL: Bool
-        /// Where the page begins in its file.
-        let page: Int
+        let offset: Int
+    }
+
+    private struct Location {
+        let image: Image
         /// Where the row's header begins in its page.
         let row: Int
     }
 
-    private let file: SpoolFile
     /// Where the last image of a page in the WAL begins, by the page's number.
-    private var walPages: [UInt32: Int] = [:]
+    private typealias WALPages = [UInt32: Int]
+
+    private let file: SpoolFile
+    /// What the WAL holds: all of it, and up to the last commit before anything in it is damaged. After that can be what a commit that
+    /// failed has left, as well as what others have written.
+    private var walPages: WALPages = [:]
+    private var committedPages: WALPages = [:]
     private var found: [Int64: Location] = [:]
+    /// Images that hold no rows, but parts of rows that were found.
+    private var parts: Set<Image> = []
+    /// How many pages may yet be read for bytes that look like a row and are none: there can be many in a value.
+    private var patience = 0
     /// The numbers of rows that are in the last images of pages, and are none.
     private var unreadableNumbers: Set<Int64> = []
-    /// Whether anything was found that this program has written.
-    var isEmpty: Bool { found.isEmpty && forgotten == SpoolDatabase.marks.upperBound }
-    /// Whether SQLite finds all that was written into the WAL.
-    private(set) var isWALWhole = true
     /// The number before the oldest entry that is not in the journal, as the marks say.
     private(set) var forgotten = SpoolDatabase.marks.upperBound
 
     init(_ file: SpoolFile) {
         self.file = file
     }
+
+    /// Whether anything was found that this program has written.
+    var isEmpty: Bool { found.isEmpty && forgotten == SpoolDatabase.marks.upperBound }
 
     /// The number of the newest entry; 0 where there is none.
     var newest: Int64 { found.keys.max() ?? 0 }
@@ -48,83 +60,146 @@ struct SpoolScan: ~Copyable {
     /// The numbers of the entries after `number`, in order.
     func numbers(after number: Int64) -> [Int64] { found.keys.filter { $0 > number }.sorted() }
 
-    /// Searches the WAL and then the database, into which a process that has it open moves entries meanwhile.
-    mutating func readAll() throws(SystemError) {
-        try readWAL()
-        var offset = 0
-        while let page = try file.bytes(at: offset, count: SpoolDatabase.pageSize, inWAL: false) {
-            let number = UInt32(truncatingIfNeeded: offset / SpoolDatabase.pageSize + 1)
-            try search(page, number, at: offset, isInWAL: false, isLast: walPages[number] == nil)
-            offset += SpoolDatabase.pageSize
-        }
+    /// The entry of this number; nil where it is not there any more.
+    mutating func entry(_ number: Int64) throws(SystemError) -> SpooledEntry? {
+        patience = .max
+        guard let location = found[number], let page = try page(location.image) else { return nil }
+        return try entry(in: page, location.row)?.entry
     }
 
-    /// Searches the frames of the WAL that were written since it began anew (sqlite.org/walformat.html), those that SQLite would not
-    /// recover among them.
-    mutating func readWAL() throws(SystemError) {
+    // MARK: - The WAL
+
+    /// Whether SQLite finds all that was written into the WAL since it began anew.
+    static func isWALWhole(of file: SpoolFile) throws(SystemError) -> Bool {
+        let frames = try SpoolScan(file).frames()
+        return frames.allSatisfy { $0.isChained }
+    }
+
+    private struct Frame {
+        let page: UInt32
+        let offset: Int
+        /// Whether its checksum is right, and those of all before it.
+        let isChained: Bool
+        let isCommit: Bool
+    }
+
+    /// The frames that were written since the WAL began anew (sqlite.org/walformat.html), those that SQLite would not recover among
+    /// them.
+    private func frames() throws(SystemError) -> [Frame] {
         if file.walSize == 0 { try file.openWAL() }
         let (headerLength, frameHeaderLength) = (32, 24)
-        guard let header = try file.bytes(at: 0, count: headerLength, inWAL: true) else { return }
+        guard let header = try file.bytes(at: 0, count: headerLength, inWAL: true) else { return [] }
         var chain = WALChecksum(header)
         // Where the header is damaged, the first frame tells which frames belong to it.
         var salt = chain == nil ? nil : Array(header[16..<24])
-        var frames: [(page: UInt32, offset: Int)] = []
+        var isChained = chain != nil
+        var frames: [Frame] = []
         var offset = headerLength
         while let frame = try file.bytes(at: offset, count: frameHeaderLength, inWAL: true),
             let page = try file.bytes(at: offset + frameHeaderLength, count: SpoolDatabase.pageSize, inWAL: true)
         {
-            salt = salt ?? Array(frame[8..<16])
+            let known = salt ?? Array(frame[8..<16])
+            salt = known
+            offset += frameHeaderLength
             // Two numbers, of which no other WAL's frame has one: a frame whose salt is damaged is not passed over.
-            if frame[8..<12] == salt![..<4] || frame[12..<16] == salt![4...] {
-                frames.append((bigEndian(frame, 0, count: 4), offset + frameHeaderLength))
-                if frame[8..<16] != salt![...] || chain?.continues(with: frame, page) != true { isWALWhole = false }
+            if frame[8..<12] == known[..<4] || frame[12..<16] == known[4...] {
+                isChained = isChained && frame[8..<16] == known[...] && chain?.continues(with: frame, page) == true
+                let size: UInt32 = bigEndian(frame, 4, count: 4)
+                frames.append(
+                    Frame(page: bigEndian(frame, 0, count: 4), offset: offset, isChained: isChained, isCommit: size > 0)
+                )
             }
-            offset += frameHeaderLength + SpoolDatabase.pageSize
+            offset += SpoolDatabase.pageSize
         }
-        for (number, offset) in frames { walPages[number] = offset }
-        for (number, offset) in frames {
-            guard let page = try file.bytes(at: offset, count: SpoolDatabase.pageSize, inWAL: true) else { continue }
-            try search(page, number, at: offset, isInWAL: true, isLast: walPages[number] == offset)
-        }
+        return frames
     }
 
-    /// The entry of this number; nil where it is not there any more.
-    func entry(_ number: Int64) throws(SystemError) -> SpooledEntry? {
-        guard let location = found[number],
-            let page = try file.bytes(at: location.page, count: SpoolDatabase.pageSize, inWAL: location.isInWAL)
-        else { return nil }
-        return try entry(in: page, location.row)
+    // MARK: - Searching
+
+    /// Searches the WAL and then the database, into which a process that has it open moves entries meanwhile.
+    mutating func readAll() throws(SystemError) {
+        let frames = try frames()
+        for frame in frames { walPages[frame.page] = frame.offset }
+        let committed = frames.lastIndex { $0.isChained && $0.isCommit }
+        for frame in frames.prefix((committed ?? -1) + 1) { committedPages[frame.page] = frame.offset }
+        patience = 4 * (file.size / SpoolDatabase.pageSize) + 1000
+
+        // First the pages that say they hold rows: of the others most are then known to be parts of those.
+        var others: [(image: Image, page: UInt32)] = []
+        for frame in frames {
+            let image = Image(isInWAL: true, offset: frame.offset)
+            if try !search(image, frame.page, ifLeaf: true) { others.append((image, frame.page)) }
+        }
+        var offset = 0
+        while true {
+            let image = Image(isInWAL: false, offset: offset)
+            let number = UInt32(truncatingIfNeeded: offset / SpoolDatabase.pageSize + 1)
+            guard let isSearched = try searchIfThere(image, number) else { break }
+            if !isSearched { others.append((image, number)) }
+            offset += SpoolDatabase.pageSize
+        }
+        for (image, number) in others where !parts.contains(image) { _ = try search(image, number, ifLeaf: false) }
     }
 
-    /// - Parameter isLast: Whether there is no newer image of the page.
-    private mutating func search(
-        _ page: [UInt8], _ number: UInt32, at offset: Int, isInWAL: Bool, isLast: Bool
-    ) throws(SystemError) {
+    /// Whether a page of the database was searched as one of rows; nil where the database ends.
+    private mutating func searchIfThere(_ image: Image, _ number: UInt32) throws(SystemError) -> Bool? {
+        image.offset < file.database.size ? try search(image, number, ifLeaf: true) : nil
+    }
+
+    /// - Parameter isLeafOnly: Whether to search it only if it says that it holds rows.
+    /// - Returns: Whether it was searched.
+    private mutating func search(_ image: Image, _ number: UInt32, ifLeaf isLeafOnly: Bool) throws(SystemError) -> Bool
+    {
+        guard let page = try page(image) else { return true }
+        if isLeafOnly && page[0] != SpoolRow.leafPage { return false }
         for row in 0..<page.count - 1 where page[row + 1] == 0 && SpoolRow.headerLengths.contains(page[row]) {
-            guard let entry = try entry(in: page, row) else { continue }
+            guard let (entry, parts) = try entry(in: page, row) else { continue }
+            self.parts.formUnion(parts)
             if SpoolDatabase.marks.contains(entry.number) {
                 forgotten = max(forgotten, Int64(clamping: entry.received))
             } else {
-                found[entry.number] = Location(isInWAL: isInWAL, page: offset, row: row)
+                found[entry.number] = Location(image: image, row: row)
             }
         }
         // The first page is the schema's.
-        guard isLast && number != 1 else { return }
-        for number in SpoolRow.numbers(in: page) where found[number] == nil { unreadableNumbers.insert(number) }
+        if number != 1 && (image.isInWAL ? walPages[number] == image.offset : walPages[number] == nil) {
+            for number in SpoolRow.numbers(in: page) where found[number] == nil { unreadableNumbers.insert(number) }
+        }
+        return true
     }
 
-    /// The entry whose row's header begins there; nil where none does.
-    private func entry(in page: [UInt8], _ header: Int) throws(SystemError) -> SpooledEntry? {
-        guard let row = SpoolRow(page, header: header) else { return nil }
-        var payload = Array(page[header..<header + row.localLength])
-        var link = header + row.localLength
-        var page = page
-        while payload.count < row.length {
-            // What does not fit lies on a chain of pages, each of which begins with the next one's number.
-            guard let next = try image(of: bigEndian(page, link, count: 4)) else { return nil }
-            payload += next[4..<min(4 + row.length - payload.count, next.count)]
-            (page, link) = (next, 0)
+    /// The entry whose row's header begins there, and the pages that hold parts of it; nil where none does.
+    private mutating func entry(
+        in page: [UInt8], _ header: Int
+    ) throws(SystemError) -> (entry: SpooledEntry, parts: [Image])? {
+        guard let row = SpoolRow(page, header: header), row.length <= file.size else { return nil }
+        if row.localLength == row.length {
+            return checked(row, Array(page[header..<header + row.length])).map { ($0, []) }
         }
+        guard patience > 0 else { return nil }
+        // Of a page that is in several places, what was committed comes first, and the row's checksum decides.
+        for pages in [committedPages, walPages, [:]] {
+            var payload = Array(page[header..<header + row.localLength])
+            var next: UInt32 = bigEndian(page, header + row.localLength, count: 4)
+            var parts: [Image] = []
+            // What does not fit lies on a chain of pages, each of which begins with the next one's number.
+            while payload.count < row.length, next > 0 {
+                let image =
+                    pages[next].map { Image(isInWAL: true, offset: $0) }
+                    ?? Image(isInWAL: false, offset: Int(next - 1) * SpoolDatabase.pageSize)
+                guard let part = try self.page(image) else { break }
+                payload += part[4..<min(4 + row.length - payload.count, part.count)]
+                next = bigEndian(part, 0, count: 4)
+                parts.append(image)
+            }
+            if payload.count == row.length, let entry = checked(row, payload) { return (entry, parts) }
+            patience -= parts.count
+        }
+        return nil
+    }
+
+    /// The row's entry, if its checksum is right.
+    private func checked(_ row: SpoolRow, _ payload: [UInt8]) -> SpooledEntry? {
         let received = UInt64(bitPattern: row.received)
         let body = Array(payload[row.bodyOffset...])
         let checksum = SpooledEntry.checksum(
@@ -132,12 +207,8 @@ struct SpoolScan: ~Copyable {
         return checksum == row.checksum ? SpooledEntry(number: row.number, received: received, body: body) : nil
     }
 
-    private func image(of number: UInt32) throws(SystemError) -> [UInt8]? {
-        guard number > 0 else { return nil }
-        if let offset = walPages[number] {
-            return try file.bytes(at: offset, count: SpoolDatabase.pageSize, inWAL: true)
-        }
-        return try file.bytes(at: Int(number - 1) * SpoolDatabase.pageSize, count: SpoolDatabase.pageSize, inWAL: false)
+    private func page(_ image: Image) throws(SystemError) -> [UInt8]? {
+        try file.bytes(at: image.offset, count: SpoolDatabase.pageSize, inWAL: image.isInWAL)
     }
 }
 

@@ -19,6 +19,9 @@ struct SpoolStore: ~Copyable {
         var reportedLost = 0
     }
 
+    /// Bytes up to which a database that another process has left is appended to.
+    private static let largestReused = 4 << 20
+
     private let path: String
     private let isOwnDirectory: Bool
     /// Bytes that entries may take on disk.
@@ -31,6 +34,8 @@ struct SpoolStore: ~Copyable {
     private var isDetached = false
     /// Whether another process has entries of its own in the directory.
     private(set) var hasOthers = false
+    /// Whether there is anything that could not be taken over.
+    private(set) var hasLeftovers = false
     private var events: [JournalEvent] = []
     /// What has been said of files that cannot be taken over.
     private var reported: Set<String> = []
@@ -79,7 +84,7 @@ struct SpoolStore: ~Copyable {
     /// Takes over what no process uses any more.
     mutating func adopt() {
         guard let directory else { return }
-        hasOthers = false
+        (hasOthers, hasLeftovers) = (false, false)
         let names = (try? directory.names()) ?? []
         for salt in SpoolFile.salts(of: names).sorted() where !queues.contains(where: { $0.source.salt == salt }) {
             do throws(SystemError) {
@@ -99,12 +104,11 @@ struct SpoolStore: ~Copyable {
     private mutating func adopt(_ file: SpoolFile) throws(SystemError) {
         do throws(SpoolError) {
             let found = try SpoolDatabase(file)
-            if !found.isEmpty {
-                append(found)
-            } else if database == nil {
-                // Nothing of it is believed to be on the disk before it has been flushed.
-                try found.shrink()
+            if database == nil, try isUsable(found) {
                 database = found
+                found.isOwn = true
+                append(found)
+            } else if !found.isEmpty {
                 append(found)
             } else {
                 try found.finish()
@@ -122,8 +126,22 @@ struct SpoolStore: ~Copyable {
         }
     }
 
+    /// Whether entries can be appended to what another process has left: each process of an outage is not to leave a database.
+    private func isUsable(_ found: SpoolDatabase) throws(SpoolError) -> Bool {
+        if found.isEmpty {
+            try found.shrink()
+            return true
+        }
+        // Nothing may be appended in the place of entries that damage hides, and to see that takes a look at each page.
+        guard found.size <= Self.largestReused else { return false }
+        let whole = try SalvagedSpool(found.file, forgotten: found.forgotten)
+        guard whole.lost == 0, whole.last ?? found.last == found.last else { return false }
+        return (try? found.checkpoint()) != nil
+    }
+
     /// What cannot be taken over stays where it is.
     private mutating func leave(_ error: SystemError) {
+        hasLeftovers = true
         if error.code == EWOULDBLOCK {
             hasOthers = true
         } else if reported.insert(error.description).inserted {
@@ -157,6 +175,7 @@ struct SpoolStore: ~Copyable {
         }
         queues.removeAll { $0.source === database && database?.isEmpty == true }
         database = new
+        new.isOwn = true
         append(new)
     }
 
@@ -166,7 +185,8 @@ struct SpoolStore: ~Copyable {
     mutating func append(_ entries: ArraySlice<PendingEntry>) throws(SpoolError) {
         let database = try findDatabase()
         let size = entries.reduce(size) { $0 + $1.body.count + SpooledEntry.overhead }
-        guard size <= limit else {
+        // What would never fit may exceed the bound, but is not to be in the way of what follows.
+        guard size <= limit || size - self.size > limit && self.size < limit else {
             throw .failed(
                 SystemError(
                     "add entries to the spool at", path, code: EDQUOT,
@@ -254,8 +274,7 @@ struct SpoolStore: ~Copyable {
     /// Reads what can be read of a damaged database from now on.
     private mutating func salvage(_ index: Int) throws(SpoolError) {
         guard let damaged = queues[index].source as? SpoolDatabase else { return }
-        // What this process has written it knows.
-        let last = damaged === database ? damaged.last : nil
+        let last = damaged.isOwn ? damaged.last : nil
         queues[index].source = try SalvagedSpool(damaged.file, forgotten: damaged.forgotten, last: last)
         if damaged === database { database = nil }
         reportLost(index)
@@ -274,7 +293,8 @@ struct SpoolStore: ~Copyable {
         if source === database { return }
         if let finished = source as? SpoolDatabase {
             // SQLite would not tell if there were more: damage to a page hides what is on it.
-            let rest = try SalvagedSpool(finished.file, forgotten: finished.forgotten)
+            let last = finished.isOwn ? finished.last : nil
+            let rest = try SalvagedSpool(finished.file, forgotten: finished.forgotten, last: last)
             if !rest.isEmpty || rest.lost > 0 {
                 queues[index].source = rest
                 reportLost(index)

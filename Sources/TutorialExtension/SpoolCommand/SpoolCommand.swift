@@ -104,7 +104,7 @@ struct SpoolCommand: ParsableCommand {
         func run() throws {
             try SpoolCommand.run {
                 let count = try SpoolListing.drop(at: options.path, isOwnDirectory: options.isOwn)
-                print("\(Words.entries(count)) deleted. Files named damaged-… are left.")
+                print("\(Words.entries(count)) deleted. Files named damaged-…, if any, are left.")
             }
         }
     }
