@@ -129,24 +129,30 @@ final class SpoolDatabase: SpoolSource {
     /// frames into the WAL again, and flushes them again.
     func append(_ entries: ArraySlice<PendingEntry>) throws(SpoolError) {
         var number = last
-        defer { hasFailed = hasFailed || number != last }
-        try calling("write to") { () throws(SQLiteError) in
-            try connection.transaction { () throws(SQLiteError) in
-                if markedForgotten < forgotten { try forgetRows() }
-                for entry in entries {
-                    number += 1
-                    attempted = max(attempted, number)
-                    try insert(number, entry.received, entry.body)
-                }
+        try committing("write to") { () throws(SQLiteError) in
+            if markedForgotten < forgotten { try forgetRows() }
+            for entry in entries {
+                number += 1
+                attempted = max(attempted, number)
+                try insert(number, entry.received, entry.body)
             }
-            last = number
-            markedForgotten = forgotten
-            // They are committed, whatever becomes of the rest.
-            try? measure()
-            // Frames of a commit that has failed must not be taken for those of one that follows.
-            if hasFailed, (try? connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")) != nil {
-                hasFailed = file.walSize > 0
-            }
+        }
+        last = number
+        markedForgotten = forgotten
+    }
+
+    /// Runs `body` in a transaction.
+    private func committing(_ operation: String, _ body: () throws(SQLiteError) -> Void) throws(SpoolError) {
+        do {
+            try connection.transaction(body)
+        } catch {
+            hasFailed = true
+            throw error.asSpoolError(operation, file)
+        }
+        // It is committed, whatever becomes of the rest. Frames of a commit that has failed must not be taken for those of this one.
+        try? measure()
+        if hasFailed, (try? connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")) != nil {
+            hasFailed = file.walSize > 0
         }
     }
 
@@ -203,12 +209,9 @@ final class SpoolDatabase: SpoolSource {
     /// Where the disk takes nothing, not even what makes room, that is remembered and written later.
     func forget(through number: Int64) throws(SpoolError) {
         forgotten = max(forgotten, number)
-        try calling("remove entries from") { () throws(SQLiteError) in
-            if markedForgotten == forgotten { return }
-            try connection.transaction { () throws(SQLiteError) in try forgetRows() }
-            markedForgotten = forgotten
-            try? measure()
-        }
+        if markedForgotten == forgotten { return }
+        try committing("remove entries from") { () throws(SQLiteError) in try forgetRows() }
+        markedForgotten = forgotten
     }
 
     private func forgetRows() throws(SQLiteError) {
