@@ -96,7 +96,7 @@ test-integration: test-packages build examples .build/peer/peer $(VENV)/ready
 
 # The server and the writer, with real peers, under AddressSanitizer and ThreadSanitizer. Left out is what measures memory or time.
 SANITIZED := (bad_input or life_cycle or journal) and not memory and not 16_mib and not 50_000 and not stalled and not faults \
-	or (faults and (removed or clean or bound or full_disk or 20_times))
+	or (faults and (removed or clean or bound or full_disk or 20_times or header or looks_like)) or 50_rounds
 test-sanitizers: test-packages $(VENV)/ready
 	for kind in address thread; do \
 		$(SWIFT) build --disable-default-traits --sanitize=$$kind -Xswiftc -use-ld=lld --product $(NAME) --scratch-path .build/$$kind && \
