@@ -16,7 +16,7 @@ func fuzzSpool(_ input: UnsafeRawBufferPointer) {
     }
     _ = ExportFormat.timestamp(of: Array(input))
     _ = ExportFormat.withDatagram(of: Array(input)) { parts in
-        precondition(parts.reduce(0) { $0 + $1.iov_len } <= input.count + 64)
+        precondition(parts.reduce(0) { $0 + $1.iov_len } <= 2 * input.count + 64)
     }
     do {
         var page = Array(input.prefix(SpoolDatabase.pageSize))
