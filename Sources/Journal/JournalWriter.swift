@@ -115,7 +115,7 @@ package final class JournalWriter: Sendable {
     /// - Returns: Where it is. Nothing may be told of its success before ``makeSafe(_:)`` has returned.
     /// - Throws: What ``makeSafe(_:)`` throws, where so much waits in memory that it must be safe first.
     package func write(_ entry: borrowing JournalEntry, message: UnsafeRawBufferPointer) throws(SystemError) -> Place {
-        let place = entry.with(message: message) { bring($0) }
+        let place = entry.with(message: message) { sendOrAppend($0) }
         if case .spool = place, spool.pendingBytes > Self.largestPending { try makeSafe(place) }
         return place
     }
@@ -146,7 +146,7 @@ package final class JournalWriter: Sendable {
     }
 
     /// Sends the entry or appends it to the spool, in one step with the decision which, so that the order is kept.
-    private func bring(_ entry: OutgoingEntry) -> Place {
+    private func sendOrAppend(_ entry: OutgoingEntry) -> Place {
         var reason: Reason?
         var error: SystemError?
         let place: Place = state.withLock { state in

@@ -54,6 +54,21 @@ def replay(run, journald, **options):
     return extension.words()
 
 
+def kill_with_entries(manager, run, journald, name, count):
+    """An extension that was killed in an outage, with so many entries in its spool."""
+    extension = run()
+    journald.leave()
+    send(manager, name, range(count))
+    assert extension.end(signal.SIGKILL) == -signal.SIGKILL
+    return extension
+
+
+def file_of(extension, ending):
+    """The only file of a spool whose name ends so."""
+    [path] = [os.path.join(extension.spool, name) for name in os.listdir(extension.spool) if name.endswith(ending)]
+    return path
+
+
 def files(directory):
     """Names, modes and contents of all that is in a directory, and its own mode."""
     found = {".": (os.stat(directory).st_mode, None)}
@@ -330,11 +345,8 @@ def test_a_flipped_bit_costs_an_entry_at_most_and_forges_none(manager, run, jour
 
 def test_all_commits_after_a_damaged_frame_are_found(manager, run, journal, journald):
     """SQLite takes what follows a damaged frame of a WAL for never committed, and says nothing."""
-    extension = run()
-    journald.leave()
-    send(manager, "frame", range(40))
-    assert extension.end(signal.SIGKILL) == -signal.SIGKILL
-    [wal] = [os.path.join(extension.spool, name) for name in os.listdir(extension.spool) if name.endswith("-wal")]
+    extension = kill_with_entries(manager, run, journald, "frame", 40)
+    wal = file_of(extension, "-wal")
     frame = 24 + 4096
     with open(wal, "r+b") as file:
         assert os.path.getsize(wal) > 32 + 20 * frame
@@ -352,11 +364,8 @@ def test_all_commits_after_a_damaged_frame_are_found(manager, run, journal, jour
 
 def test_a_bit_of_a_header_in_the_wal_costs_no_entry(manager, run, journald):
     """Each byte of the WAL's own header, and of those of its first frame and its last."""
-    extension = run()
-    journald.leave()
-    send(manager, "header", range(30))
-    assert extension.end(signal.SIGKILL) == -signal.SIGKILL
-    [wal] = [os.path.join(extension.spool, name) for name in os.listdir(extension.spool) if name.endswith("-wal")]
+    extension = kill_with_entries(manager, run, journald, "header", 30)
+    wal = file_of(extension, "-wal")
     content = open(wal, "rb").read()
     frame = 24 + 4096
     last = len(content) - frame
@@ -371,11 +380,8 @@ def test_a_bit_of_a_header_in_the_wal_costs_no_entry(manager, run, journald):
 
 @pytest.mark.parametrize("position", [0, 16, 32 + 8, 32 + 16, -4096 - 24 + 8, -4096 - 24 + 12, -4096 - 24 + 20])
 def test_the_last_entry_survives_a_flipped_bit_of_a_header(manager, run, journal, journald, position):
-    extension = run()
-    journald.leave()
-    send(manager, "header", range(30))
-    assert extension.end(signal.SIGKILL) == -signal.SIGKILL
-    [wal] = [os.path.join(extension.spool, name) for name in os.listdir(extension.spool) if name.endswith("-wal")]
+    extension = kill_with_entries(manager, run, journald, "header", 30)
+    wal = file_of(extension, "-wal")
     content = bytearray(open(wal, "rb").read())
     content[position] ^= 4
     open(wal, "wb").write(content)
@@ -384,21 +390,15 @@ def test_the_last_entry_survives_a_flipped_bit_of_a_header(manager, run, journal
 
 
 def test_a_wal_that_has_lost_its_database_is_replayed(manager, run, journal, journald):
-    extension = run()
-    journald.leave()
-    send(manager, "alone", range(30))
-    assert extension.end(signal.SIGKILL) == -signal.SIGKILL
-    [path] = [os.path.join(extension.spool, name) for name in os.listdir(extension.spool) if name.endswith(".db")]
+    extension = kill_with_entries(manager, run, journald, "alone", 30)
+    path = file_of(extension, ".db")
     os.unlink(path)
     replay(run, journald)
     assert entries_of(journal, "alone", 0) == list(range(30))
 
 
 def test_a_database_of_which_nothing_can_be_read_is_kept(manager, run, journald):
-    extension = run()
-    journald.leave()
-    send(manager, "zeroed", range(30))
-    assert extension.end(signal.SIGKILL) == -signal.SIGKILL
+    extension = kill_with_entries(manager, run, journald, "zeroed", 30)
     for entry in list(os.scandir(extension.spool)):
         with open(entry.path, "r+b") as file:
             file.write(bytes(entry.stat().st_size))
@@ -412,11 +412,8 @@ def test_a_database_of_which_nothing_can_be_read_is_kept(manager, run, journald)
 @pytest.mark.parametrize("cut", [0, 10, 100, 4096, 5000, 9000])
 @pytest.mark.parametrize("which", ["db", "db-wal"])
 def test_a_file_that_was_cut(manager, run, journal, journald, which, cut):
-    extension = run()
-    journald.leave()
-    send(manager, "cut", range(30))
-    assert extension.end(signal.SIGKILL) == -signal.SIGKILL
-    [path] = [os.path.join(extension.spool, name) for name in os.listdir(extension.spool) if name.endswith("." + which)]
+    extension = kill_with_entries(manager, run, journald, "cut", 30)
+    path = file_of(extension, "." + which)
     os.truncate(path, cut)
     words = replay(run, journald)
     found = entries_of(journal, "cut", 0)
@@ -869,7 +866,7 @@ def test_a_database_that_sqlite3_has_open_is_left_to_it(manager, run, journal, j
     journald.leave()
     send(manager, "open", range(3))
     assert extension.end() == 0
-    [path] = [os.path.join(extension.spool, name) for name in os.listdir(extension.spool) if name.endswith(".db")]
+    path = file_of(extension, ".db")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("BEGIN")
         assert database.execute("SELECT count(*) FROM entries WHERE number > 2").fetchone() == (3,)

@@ -7,8 +7,10 @@ import SystemCalls
 /// its own, the length of the body that follows, and the body's checksum. Where such a line is damaged nothing says where the next
 /// one is (to search for it would find what a value says), so the rest of the file is lost.
 final class LegacySpool: SpoolSource {
-    static let lockName = "lock"
-    static let positionName = "replayed"
+    private static let lockName = "lock"
+    private static let positionName = "replayed"
+    /// Its files that are no segments.
+    static let otherNames = [positionName, "rewrite", "reserve", lockName]
     private static let headStart = Array("__CURSOR=tutorial-extension;i=".utf8)
     private static let headLength = headStart.count + 16 + 3 + 16 + 3 + 16 + 1
 
@@ -47,8 +49,7 @@ final class LegacySpool: SpoolSource {
             }
             self.lock = consume lock
         }
-        let digits = try directory.read(Self.positionName, count: 16)
-        forgotten = Int64(clamping: UInt64(String(decoding: digits, as: UTF8.self), radix: 16) ?? 0)
+        forgotten = try directory.readNumber(Self.positionName)
         for first in firsts {
             do throws(SystemError) {
                 let file = try directory.open(Self.name(first), O_RDONLY)
@@ -130,7 +131,7 @@ final class LegacySpool: SpoolSource {
             Substring(decoding: head[headStart.count + offset..<headStart.count + offset + 16], as: UTF8.self))
     }
 
-    /// FNV-1a over words of 8 bytes.
+    /// The checksum of version 0.1.0, FNV-1a over words of 8 bytes.
     static func checksum(_ bytes: RawSpan) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         var offset = 0
@@ -148,13 +149,8 @@ final class LegacySpool: SpoolSource {
 
     func forget(through number: Int64) throws(SpoolError) {
         forgotten = max(forgotten, number)
-        let digits = Array(hexadecimal(UInt64(forgotten)).utf8)
-        do throws(SystemError) {
-            let position = try directory.open(Self.positionName, O_WRONLY | O_CREAT)
-            guard pwrite(position.rawValue, digits, digits.count, 0) == digits.count, fdatasync(position.rawValue) == 0
-            else {
-                throw SystemError("write to", "\(directory.path)/\(Self.positionName)")
-            }
+        do {
+            try directory.writeNumber(forgotten, to: Self.positionName)
         } catch {
             throw .failed(error)
         }
@@ -164,7 +160,7 @@ final class LegacySpool: SpoolSource {
         for segment in finished + segments { try remove(segment) }
         (finished, segments) = ([], [])
         do {
-            for name in [Self.positionName, "rewrite", "reserve", Self.lockName] { try directory.remove(name) }
+            for name in Self.otherNames { try directory.remove(name) }
             try directory.sync()
         } catch {
             throw .failed(error)
@@ -180,7 +176,7 @@ final class LegacySpool: SpoolSource {
                 try directory.remove(name)
             }
         } catch {
-            if error.code != ENOENT { throw .failed(error) }
+            throw .failed(error)
         }
         size -= segment.size
     }

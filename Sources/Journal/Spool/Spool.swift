@@ -61,7 +61,7 @@ final class Spool: Sendable {
     /// Whether all that was ever appended is in the journal, and all that was found on the disk.
     var isEmpty: Bool { state.withLock { $0.isEmpty } }
 
-    /// How many entries that are safe only this process could bring into the journal.
+    /// How many entries on disk no other process would find.
     var abandoned: Int { store.withLock { $0.abandoned } }
 
     /// Waits for ``stop()`` or `milliseconds`; whether it was called.
@@ -72,7 +72,6 @@ final class Spool: Sendable {
     // MARK: - Opening
 
     /// Opens the spool, and takes over what processes have left that do not run any more.
-    ///
     func open() throws(SystemError) {
         try arriving { (store) throws(SpoolError) in try store.open() }
     }

@@ -4,8 +4,8 @@ import SystemCalls
 
 /// Entries in an SQLite database that no other process has open.
 ///
-/// An entry is a row: number, time of receipt, checksum, body. Two further rows, of numbers no entry has, say up to which entry all
-/// are in the journal: twice, since a mark that is damaged would bring all of them into the journal again.
+/// An entry is a row: number, time of receipt, checksum, body. Two further rows, of numbers that no entry has, both say up to which
+/// entry everything is in the journal. There are two because a damaged mark would have everything replayed.
 ///
 /// Numbers follow each other without a gap, and a checksum is looked at before the row is used: SQLite itself does not tell of a
 /// damaged row, and takes what follows the damage in a WAL for never committed (sqlite.org/walformat.html).

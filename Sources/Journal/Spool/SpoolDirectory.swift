@@ -80,7 +80,7 @@ final class SpoolDirectory: Sendable {
     }
 
     private static func isOurs(_ name: String) -> Bool {
-        [".", "..", LegacySpool.lockName, LegacySpool.positionName, "rewrite", "reserve"].contains(name)
+        [".", ".."].contains(name) || LegacySpool.otherNames.contains(name)
             || name.hasPrefix(SpoolFile.setAsidePrefix) || LegacySpool.firstNumber(ofSegment: name) != nil
             || SpoolFile.suffixes.contains {
                 name.hasSuffix($0) && SpoolFile.salt(of: String(name.dropLast($0.utf8.count))) != nil
@@ -117,13 +117,28 @@ final class SpoolDirectory: Sendable {
         }
     }
 
+    /// The number that ``writeNumber(_:to:)`` wrote; 0 where it has written none.
+    func readNumber(_ name: String) throws(SystemError) -> Int64 {
+        parseHexadecimal(Substring(decoding: try read(name, count: 16), as: UTF8.self)).map { Int64(clamping: $0) } ?? 0
+    }
+
+    /// Puts a number into a file of its own, and returns when it is on the disk.
+    func writeNumber(_ number: Int64, to name: String) throws(SystemError) {
+        let file = try open(name, O_WRONLY | O_CREAT)
+        let digits = Array(hexadecimal(UInt64(number)).utf8)
+        guard pwrite(file.rawValue, digits, digits.count, 0) == digits.count, fdatasync(file.rawValue) == 0 else {
+            throw SystemError("write to", "\(path)/\(name)")
+        }
+    }
+
+    /// Renames a file, if it exists.
     func rename(_ name: String, to newName: String) throws(SystemError) {
-        guard renameat(descriptor.rawValue, name, descriptor.rawValue, newName) == 0 else {
+        guard renameat(descriptor.rawValue, name, descriptor.rawValue, newName) == 0 || errno == ENOENT else {
             throw SystemError("rename", "\(path)/\(name)")
         }
     }
 
-    /// Removes a file; that there is none is as well.
+    /// Removes a file, if it exists.
     func remove(_ name: String) throws(SystemError) {
         guard unlinkat(descriptor.rawValue, name, 0) == 0 || errno == ENOENT else {
             throw SystemError("remove", "\(path)/\(name)")

@@ -121,18 +121,11 @@ final class SpoolFile {
     }
 
     /// The number of the last entry of a damaged database that is in the journal; 0 where none is.
-    func readProgress() throws(SystemError) -> Int64 {
-        let digits = try directory.read(Self.name(salt) + Self.progressSuffix, count: 16)
-        return parseHexadecimal(Substring(decoding: digits, as: UTF8.self)).map { Int64(clamping: $0) } ?? 0
-    }
+    func readProgress() throws(SystemError) -> Int64 { try directory.readNumber(Self.name(salt) + Self.progressSuffix) }
 
     /// Remembers it.
     func writeProgress(_ number: Int64) throws(SystemError) {
-        let file = try directory.open(Self.name(salt) + Self.progressSuffix, O_WRONLY | O_CREAT)
-        let digits = Array(hexadecimal(UInt64(number)).utf8)
-        guard pwrite(file.rawValue, digits, digits.count, 0) == digits.count, fdatasync(file.rawValue) == 0 else {
-            throw SystemError("write to", path + Self.progressSuffix)
-        }
+        try directory.writeNumber(number, to: Self.name(salt) + Self.progressSuffix)
     }
 
     /// Removes the files, the database last: a WAL without one would be taken for another's.
@@ -149,11 +142,7 @@ final class SpoolFile {
     func setAside() throws(SystemError) {
         guard directory.holds(identity, as: Self.name(salt)) else { return }
         for suffix in Self.suffixes.reversed() {
-            do {
-                try directory.rename(Self.name(salt) + suffix, to: Self.setAsidePrefix + Self.name(salt) + suffix)
-            } catch {
-                if error.code != ENOENT { throw error }
-            }
+            try directory.rename(Self.name(salt) + suffix, to: Self.setAsidePrefix + Self.name(salt) + suffix)
         }
         try directory.sync()
     }

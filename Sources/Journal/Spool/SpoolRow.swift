@@ -46,7 +46,7 @@ struct SpoolRow {
         checksum = Self.number(page, headerEnd + receivedSize, type: page[header + 3])
     }
 
-    /// The numbers of the rows that a page says it has, damaged ones among them; none where it is no page of rows.
+    /// The numbers of the rows that a page says it has, damaged ones among them; none where the page holds no rows.
     static func numbers(in page: [UInt8]) -> [Int64] {
         guard page[0] == leafPage else { return [] }
         let count: Int = bigEndian(page, 3, count: 2)
