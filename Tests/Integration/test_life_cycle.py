@@ -155,6 +155,65 @@ def test_it_gives_up_what_it_has_no_use_for(manager, extension):
     assert "NoNewPrivs:\t1\n" in status and "Umask:\t0077\n" in status
 
 
+def oom_score_adjust(pid):
+    with open(f"/proc/{pid}/oom_score_adj") as file:
+        return int(file.read())
+
+
+def may_lower_it():
+    """Root in a container often lacks CAP_SYS_RESOURCE, which is number 24 (capabilities(7))."""
+    with open("/proc/self/status") as file:
+        return any(line.startswith("CapEff:") and int(line.split()[1], 16) >> 24 & 1 for line in file)
+
+
+RANKS = [(0, -500), (300, -500), (-500, -500), (-900, -900)]
+
+
+@pytest.mark.skipif(not may_lower_it(), reason="CAP_SYS_RESOURCE IS NOT THERE")
+@pytest.mark.parametrize("inherited, own", RANKS)
+def test_when_memory_is_short_others_are_ended_first(start, inherited, own):
+    def inherit():
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write(str(inherited))
+
+    assert oom_score_adjust(start(preexec_fn=inherit).pid) == own
+
+
+@pytest.mark.parametrize("inherited, own", RANKS)
+def test_it_asks_the_kernel_for_a_lower_rank_and_never_for_a_higher_one(start, tmp_path, inherited, own):
+    """With a file in the kernel's place, which anybody may write to."""
+    file = tmp_path / "oom_score_adj"
+    file.write_text(f"{inherited}\n")
+    script = 'mount --bind "$0" "/proc/$$/oom_score_adj" && exec "$@"'
+    extension = start(wrapper=["sh", "-c", script, file])
+    assert int(file.read_text()) == own
+    assert extension.end() == 0
+
+
+def test_without_the_right_to_it_the_rank_of_those_that_are_ended_stays(tmp_path):
+    for folder in (tmp_path, *(folder for folder in tmp_path.parents if "pytest" in folder.name)):
+        folder.chmod(0o711)
+    folder = tmp_path / "nobodys"
+    folder.mkdir(mode=0o700)
+    manager = Manager(str(folder / "em")).start()
+    for path in (folder, manager.path):
+        os.chown(path, 65534, 65534)
+    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", EXTENSION, "--socket", manager.path]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env={"OSQUERY_JOURNAL_SPOOL": str(folder / "spool")})
+    try:
+        manager.wait_for_registration()
+        assert "Uid:\t65534" in open(f"/proc/{process.pid}/status").read()
+        assert oom_score_adjust(process.pid) == oom_score_adjust("self")
+        manager.result("{}")
+        process.terminate()
+        assert process.communicate(timeout=10)[1] == ""
+        assert process.returncode == 0
+    finally:
+        process.kill()
+        manager.stop()
+
+
 def test_others_of_its_user_cannot_read_its_memory(tmp_path):
     """Files in /proc of a process that is not dumpable belong to root, whoever runs it (proc(5))."""
     for folder in (tmp_path, *(folder for folder in tmp_path.parents if "pytest" in folder.name)):
