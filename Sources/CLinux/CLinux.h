@@ -46,6 +46,11 @@ struct ucred {
     gid_t gid;
 };
 
+/* unix(7): since Linux 6.5 */
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
 /* prctl(2), whose number of arguments differs, which Swift cannot call */
 static inline int set_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 static inline int set_not_dumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }

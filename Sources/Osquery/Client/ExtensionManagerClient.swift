@@ -13,25 +13,34 @@ public final class ExtensionManagerClient: Sendable {
     public let timeout: Duration
 
     private let interrupt: Int32?
+    private let process: pid_t?
     private let connection = Lock(Connection())
 
     /// - Parameters:
     ///   - socketPath: osqueryd's `--extensions_socket`.
     ///   - timeout: How long a call may take, from its beginning to the last byte of the answer.
     public convenience init(socketPath: String, timeout: Duration = .seconds(10)) {
-        self.init(socketPath: socketPath, timeout: timeout, interrupt: nil)
+        self.init(socketPath: socketPath, timeout: timeout, interrupt: nil, process: nil)
     }
 
-    /// - Parameter interrupt: A descriptor that ends a call early when it becomes readable.
-    init(socketPath: String, timeout: Duration, interrupt: Int32?) {
+    /// - Parameters:
+    ///   - interrupt: A descriptor that ends a call early when it becomes readable.
+    ///   - process: Who is to answer; another process that listens at the same path is not called.
+    init(socketPath: String, timeout: Duration, interrupt: Int32? = nil, process: pid_t? = nil) {
         self.socketPath = socketPath
         self.timeout = timeout
         self.interrupt = interrupt
+        self.process = process
     }
 
     /// The connection kept between calls, to see whether osqueryd ends it.
     var idleConnection: Int32? {
         connection.withLock { $0.rawValue }
+    }
+
+    /// The process that answers over the connection kept between calls.
+    func managerProcess() -> ManagerProcess {
+        connection.withLock { ManagerProcess(at: socketPath, over: $0.rawValue) }
     }
 
     /// Closes the connection kept between calls; the next call makes a new one.
@@ -219,9 +228,12 @@ extension ExtensionManagerClient {
         if let kept = connection.rawValue, !Self.isStale(kept) { return kept }
         connection.descriptor = nil
         connection.receiver.reset()
-        do {
+        do throws(SystemError) {
             let descriptor = try UnixSocket.connect(to: socketPath, timeout: timeout)
             let rawValue = descriptor.rawValue
+            if let process, UnixSocket.peerProcess(of: rawValue) != process {
+                throw SystemError("find process \(process) at", socketPath, code: ESRCH)
+            }
             connection.descriptor = consume descriptor
             return rawValue
         } catch {

@@ -56,7 +56,7 @@ struct ExtensionLifecycle {
 
     private static let pauseAfterHangUp = Duration.milliseconds(50)
 
-    private enum Outcome {
+    private enum Outcome: ~Copyable {
         case asBefore
         case anew(Registration)
         /// osqueryd is gone for good, or we are to end.
@@ -65,7 +65,7 @@ struct ExtensionLifecycle {
 
     /// Sees to it that osqueryd lists us. A worker that is away is waited for: by an extension that was started by hand as long
     /// as the timeout, and as long as it takes by one that the watcher started.
-    private mutating func keepRegistered(_ registration: Registration) throws(ExtensionError) -> Outcome {
+    private mutating func keepRegistered(_ registration: borrowing Registration) throws(ExtensionError) -> Outcome {
         var backoff = Backoff(from: .milliseconds(1), upTo: .milliseconds(20))
         var patience = Deadline(in: timeout)
         var messages = description.activity.messages
@@ -98,7 +98,7 @@ struct ExtensionLifecycle {
         }
     }
 
-    private func registerAnew(_ registration: Registration) throws(ExtensionError) -> Outcome {
+    private func registerAnew(_ registration: borrowing Registration) throws(ExtensionError) -> Outcome {
         logger.notice("osqueryd does not list this extension any more: registering again.")
         guard let new = try registrar.register(reach: isWatched ? nil : timeout) else { return .gone }
         registration.server.stop(within: .zero)
@@ -113,11 +113,13 @@ struct ExtensionLifecycle {
     }
 
     /// Answers what is under way, takes us out of osqueryd's list where it is there to be told, and removes the socket.
-    private func finish(_ registration: Registration, _ reason: EndWatch.Reason?) {
+    private func finish(_ registration: borrowing Registration, _ reason: EndWatch.Reason?) {
         logger.info("The extension ends.", metadata: ["reason": "\(reason.map { "\($0)" } ?? "osqueryd is gone")"])
         if reason != .shutdown, reason != nil {
             client.disconnect()
-            let lastWords = ExtensionManagerClient(socketPath: client.socketPath, timeout: .milliseconds(250))
+            // Not another osqueryd that listens at the same path by now.
+            let lastWords = ExtensionManagerClient(
+                socketPath: client.socketPath, timeout: .milliseconds(250), process: registration.manager.pid)
             try? lastWords.deregisterExtension(registration.uuid)
         }
         registration.server.stop(within: .milliseconds(600))

@@ -3,9 +3,11 @@ import Logging
 import SystemCalls
 
 /// An extension as osqueryd knows it: its number, and the server that answers for it.
-struct Registration: Sendable {
+struct Registration: ~Copyable, Sendable {
     let uuid: Int64
     let server: ExtensionServer
+    /// Who has registered it.
+    let manager: ManagerProcess
 }
 
 /// Registers an extension, as often as it takes.
@@ -40,7 +42,7 @@ struct Registrar {
         for attempt in 1... {
             guard let uuid = try registerWithManager(reach: reach) else { return nil }
             do {
-                return try serve(uuid)
+                return try serve(uuid, for: client.managerProcess())
             } catch {
                 logger.error("\(error)")
                 try? client.deregisterExtension(uuid)
@@ -50,7 +52,7 @@ struct Registrar {
         return nil
     }
 
-    private func serve(_ uuid: Int64) throws(SystemError) -> Registration {
+    private func serve(_ uuid: Int64, for manager: consuming ManagerProcess) throws(SystemError) -> Registration {
         let server = try ExtensionServer(
             socketPath: "\(client.socketPath).\(uuid)",
             processor: ExtensionProcessor(uuid: uuid, plugins: description.plugins),
@@ -61,7 +63,7 @@ struct Registrar {
         description.activity.countRegistration()
         try server.start()
         logger.info("Registered with osqueryd.", metadata: ["uuid": "\(uuid)", "socket": "\(server.socketPath)"])
-        return Registration(uuid: uuid, server: server)
+        return Registration(uuid: uuid, server: server, manager: manager)
     }
 
     private func registerWithManager(reach: Duration?) throws(ExtensionError) -> Int64? {

@@ -52,12 +52,38 @@ enum UnixSocket {
         }
     }
 
-    /// The user at the other end of a connection, as the kernel knows it (SO_PEERCRED, unix(7)).
+    /// The user at the other end of a connection.
     static func peerUser(of connection: Int32) -> uid_t? {
+        peerCredentials(of: connection)?.uid
+    }
+
+    /// The process at the other end of a connection, for who has connected: the one that called listen(2). Nil where it is in
+    /// another pid namespace.
+    static func peerProcess(of connection: Int32) -> pid_t? {
+        peerCredentials(of: connection).flatMap { $0.pid > 0 ? $0.pid : nil }
+    }
+
+    /// A descriptor of that process (pidfd_open(2)), which cannot be another one's that has got its number meanwhile. Nil where
+    /// the kernel has none to give: it does since Linux 6.5.
+    static func peerProcessDescriptor(of connection: Int32) -> FileDescriptor? {
+        var descriptor: Int32 = -1
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        guard getsockopt(connection, SOL_SOCKET, SO_PEERPIDFD, &descriptor, &length) == 0 else { return nil }
+        return try? FileDescriptor(descriptor, or: "watch", "a process")
+    }
+
+    /// Who is at the other end of a connection, as the kernel knows it (SO_PEERCRED, unix(7)).
+    private static func peerCredentials(of connection: Int32) -> ucred? {
         var credentials = ucred()
         var length = socklen_t(MemoryLayout<ucred>.size)
         guard getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0 else { return nil }
-        return credentials.uid
+        return credentials
+    }
+
+    /// Whether the peer of a connection has not closed it yet.
+    static func isOpen(_ connection: Int32) -> Bool {
+        var descriptor = pollfd(fd: connection, events: 0, revents: 0)
+        return poll(&descriptor, 1, 0) == 0
     }
 
     /// Sends all of `bytes`. A peer that is gone is an error, never a signal.
