@@ -1,5 +1,6 @@
 """What the integration tests share: a manager, an extension that is registered with it, and the journal."""
 
+import contextlib
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import time
 
 import pytest
 from osqueryd import Manager, wait_until
+from worker import WorkerProcess
 
 EXTENSION = os.environ.get("EXTENSION", os.path.join(os.path.dirname(__file__), "../../build/tutorial-extension.ext"))
 
@@ -197,6 +199,19 @@ def manager(tmp_path):
     manager = Manager(str(tmp_path / "em")).start()
     yield manager
     manager.stop()
+
+
+@pytest.fixture
+def worker(tmp_path):
+    """Starts managers that are processes of their own, and ends those that a test leaves running."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**options):
+            worker = WorkerProcess(str(tmp_path / "em"), **options)
+            stack.callback(worker.stop)
+            return worker
+
+        yield start
 
 
 @pytest.fixture

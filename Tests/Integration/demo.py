@@ -85,9 +85,10 @@ def with_stand_in(program, extension, directory):
                 sys.exit(f"The extension answered with status {answer['code']}: {answer['message']}")
         other_kinds(manager, extension)
     finally:
+        # As osqueryd ends: all at once, and the extension last.
         process.terminate()
-        code = process.wait(5)
         manager.end()
+        code = process.wait(5)
     if code != 0:
         sys.exit(f"The extension ended with code {code}.")
     return "removed_row"

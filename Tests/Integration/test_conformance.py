@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -29,7 +30,8 @@ class CppManager:
 
     def stop(self):
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self.process.stdout.close()
 
 
 @pytest.fixture
@@ -60,16 +62,24 @@ def test_every_method_of_ours_is_called_by_cpp(cpp, journal):
     assert columns[2] == "row id=column name=entries_sent op=0 type=BIGINT"
     assert peer("call", path, "table", "nothing")[1].startswith("call 1 There is no table plugin “nothing”")
     assert peer("shutdown", path) == ["shut down"]
+    # It serves its manager to the end.
+    assert peer("call", path, "logger", "journal", "string", '{"name":"late"}') == ["ping 0 7000", "call 0 OK"]
+    cpp.stop()
     assert process.wait(5) == 0
     process.communicate()
+    assert journal.texts("string") == ['{"name":"cpp"}', '{"name":"late"}']
 
 
 def test_an_end_by_signal_deregisters_in_cpp(cpp):
-    process = subprocess.Popen([EXTENSION, "--socket", cpp.path], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([EXTENSION, "--socket", cpp.path], stderr=subprocess.PIPE, text=True)
     assert cpp.line().startswith("registered")
     wait_until(lambda: os.path.exists(f"{cpp.path}.7000"))
-    process.terminate()
+    process.send_signal(signal.SIGINT)
+    assert f"process {cpp.process.pid}" in process.stderr.readline()
+    # A second one has it wait no longer for the end of its manager.
+    process.send_signal(signal.SIGINT)
     assert process.wait(5) == 0
+    process.communicate()
     assert cpp.line() == "deregistered 7000 1"
 
 

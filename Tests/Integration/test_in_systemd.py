@@ -7,7 +7,8 @@ import time
 
 import pytest
 from conftest import EXTENSION
-from osqueryd import Manager, wait_until
+from osqueryd import wait_until
+from worker import WorkerProcess
 
 pytestmark = pytest.mark.systemd
 
@@ -17,7 +18,7 @@ RESULT = '{"name":"flood","action":"added","columns":{"a":"%d"}}'
 @pytest.fixture
 def unit(tmp_path):
     """Starts the extension as the unit osqueryd.service, with properties of a test's choosing."""
-    manager = Manager(str(tmp_path / "em")).start()
+    manager = WorkerProcess(str(tmp_path / "em"))
 
     def start(*properties):
         command = ["systemd-run", "--quiet", "--unit=osqueryd.service", f"--setenv=OSQUERY_JOURNAL_SPOOL={tmp_path}/spool"]
@@ -27,8 +28,9 @@ def unit(tmp_path):
         return manager
 
     yield start
-    subprocess.run(["systemctl", "stop", "osqueryd.service"], check=True)
+    # Which the extension serves to its end.
     manager.stop()
+    subprocess.run(["systemctl", "stop", "osqueryd.service"], check=True)
 
 
 def journal(*matches):

@@ -42,6 +42,11 @@ public struct Extension: Sendable {
     /// Returning means that the extension has ended as it should: osqueryd sent `shutdown`, a signal or the end of the process
     /// that started us said so, or osqueryd is gone. Calls under way have been answered, and the socket is removed.
     ///
+    /// An osqueryd that ends first finishes the query under way, and logs its results. So on `shutdown`, a signal or the end of
+    /// the process that started us, the extension goes on serving until the process that registered it has ended, for at most
+    /// 10 s; it registers with no other one meanwhile. A second SIGINT ends it at once. Where the process that registered it is
+    /// the one that started it, which waits for it (osqueryi, `--disable_watchdog`), it ends after the calls under way.
+    ///
     /// While the watcher that started us lives, an osqueryd worker that dies is waited for, and the plugins are registered with
     /// its successor.
     public func run(_ options: ExtensionOptions) throws(ExtensionError) {

@@ -12,9 +12,15 @@ package struct ExtensionEnd: Sendable {
         }
     }
 
-    /// Ends the extension in order.
+    /// Ends the extension in order: after osqueryd, which is waited for up to 10 s, or after the calls under way where osqueryd
+    /// is our parent, or this process.
     package func request() {
         watch.end(because: .requested)
+    }
+
+    /// Ends it after the calls under way.
+    package func requestAtOnce() {
+        watch.end(because: .cancelled)
     }
 }
 

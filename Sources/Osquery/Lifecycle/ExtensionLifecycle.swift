@@ -56,6 +56,12 @@ struct ExtensionLifecycle {
 
     private static let pauseAfterHangUp = Duration.milliseconds(50)
 
+    /// How long to wait for the end of osqueryd, which itself kills an extension 11 s after SIGTERM (osquery: core/watcher.cpp,
+    /// stopChild, with --alarm_timeout=15).
+    private static let endLimit = Duration.seconds(10)
+    /// Between looks whether osqueryd has ended, where the kernel does not tell.
+    private static let endInterval = Duration.milliseconds(50)
+
     private enum Outcome: ~Copyable {
         case asBefore
         case anew(Registration)
@@ -112,17 +118,52 @@ struct ExtensionLifecycle {
         logger.warning("\(error)")
     }
 
-    /// Answers what is under way, takes us out of osqueryd's list where it is there to be told, and removes the socket.
+    /// Serves osqueryd to its end, answers what is under way, takes us out of osqueryd's list where it is there to be told, and
+    /// removes the socket.
     private func finish(_ registration: borrowing Registration, _ reason: EndWatch.Reason?) {
         logger.info("The extension ends.", metadata: ["reason": "\(reason.map { "\($0)" } ?? "osqueryd is gone")"])
-        if reason != .shutdown, reason != nil {
+        if let reason {
             client.disconnect()
-            // Not another osqueryd that listens at the same path by now.
-            let lastWords = ExtensionManagerClient(
-                socketPath: client.socketPath, timeout: .milliseconds(250), process: registration.manager.pid)
-            try? lastWords.deregisterExtension(registration.uuid)
+            let hasWaited = serveUntilEnd(of: registration.manager, registration.server)
+            if !registration.manager.hasEnded, hasWaited || reason != .shutdown { deregister(registration) }
         }
         registration.server.stop(within: .milliseconds(600))
+    }
+
+    /// Goes on serving until the process that registered us has ended: on SIGTERM osqueryd's worker first finishes the query
+    /// under way, and logs results that it has recorded as delivered (osquery issue 7100). Whoever is waited for by that process,
+    /// as its child, or is that process, cannot wait for it in turn.
+    ///
+    /// - Returns: Whether it was waited for.
+    private func serveUntilEnd(of manager: borrowing ManagerProcess, _ server: ExtensionServer) -> Bool {
+        let waitsForUs = manager.pid.map { $0 == end.parentAtStart || $0 == getpid() } ?? false
+        if waitsForUs || manager.hasEnded || end.isUrgent { return false }
+        let osqueryd = manager.pid.map { "osqueryd (process \($0))" } ?? "osqueryd"
+        logger.notice(
+            "The extension serves \(osqueryd) until that has ended, for at most \(Self.endLimit.components.seconds) s.")
+        let deadline = Deadline(in: Self.endLimit)
+        while !manager.hasEnded {
+            if end.isUrgent {
+                logger.notice("\(osqueryd) has not ended, and is not waited for any longer.")
+                return true
+            }
+            if deadline.hasPassed {
+                logger.warning(
+                    "\(osqueryd) has not ended. The extension ends all the same: what is logged from now on is lost.")
+                return true
+            }
+            let pause = manager.descriptor == nil ? Self.endInterval : interval
+            end.waitForUrgency(for: min(pause, deadline.remaining), or: manager.descriptor)
+            server.closeIdleConnections()
+        }
+        return true
+    }
+
+    /// Tells the osqueryd that has registered us, and no other that listens at the same path by now.
+    private func deregister(_ registration: borrowing Registration) {
+        let lastWords = ExtensionManagerClient(
+            socketPath: client.socketPath, timeout: .milliseconds(250), process: registration.manager.pid)
+        try? lastWords.deregisterExtension(registration.uuid)
     }
 
     /// Says so when osqueryd's `--logger_plugin` names none of our loggers: nothing would be logged, and nobody would know why.
