@@ -12,8 +12,10 @@
     /// try await group.run()
     /// ```
     ///
-    /// The group takes the signals; a graceful shutdown ends the extension in order. When osqueryd ends the extension, the
-    /// service has ended, which by default ends the group.
+    /// The group takes the signals. A graceful shutdown ends the extension in order: it goes on serving osqueryd until that has
+    /// ended, for up to 10 s. Services that its plugins need have to end later, so name them before it in the group. A cancelled
+    /// task, as after the group's `maximumGracefulShutdownDuration`, ends it after the calls under way. When osqueryd ends the
+    /// extension, the service has ended, which by default ends the group.
     public struct ExtensionService: Service {
         private let planned: Extension
         private let options: ExtensionOptions
@@ -27,18 +29,26 @@
         /// Runs the extension on a thread of its own until it ends.
         public func run() async throws {
             let end = try ExtensionEnd()
-            try await withGracefulShutdownHandler {
-                try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-                    do {
-                        try BlockingThread.start {
-                            continuation.resume(with: Result { try planned.run(options, until: end) })
-                        }
-                    } catch {
-                        continuation.resume(throwing: error)
-                    }
+            try await withTaskCancellationHandler {
+                try await withGracefulShutdownHandler {
+                    try await run(until: end)
+                } onGracefulShutdown: {
+                    end.request()
                 }
-            } onGracefulShutdown: {
-                end.request()
+            } onCancel: {
+                end.requestAtOnce()
+            }
+        }
+
+        private func run(until end: ExtensionEnd) async throws {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+                do {
+                    try BlockingThread.start {
+                        continuation.resume(with: Result { try planned.run(options, until: end) })
+                    }
+                } catch {
+                    continuation.resume(throwing: error)
+                }
             }
         }
     }

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from osqueryd import wait_until
@@ -102,6 +103,28 @@ def test_an_extension_in_a_service_group(manager, run, end):
     assert not os.path.exists(path)
     # osqueryd knows that it has ended what it ended itself.
     assert (uuid in manager.extensions_by_uuid) == (end == "shutdown")
+
+
+@pytest.mark.parametrize("end", ["osqueryd's", "cancellation"])
+def test_an_extension_in_a_service_group_serves_osqueryd_to_its_end(worker, end):
+    manager = worker()
+    process = subprocess.Popen([f"{FOLDER}/ClockService", "--socket", manager.path, "--timeout", "3", "--interval", "3"])
+    try:
+        manager.wait_for_registration()
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert int(manager.generate("clock")[0]["seconds"]) >= 0
+        if end == "cancellation":
+            process.send_signal(signal.SIGINT)
+        else:
+            manager.stop()
+        begin = time.monotonic()
+        assert process.wait(20) == 0
+        assert time.monotonic() - begin < 5
+        assert not os.path.exists(manager.extension_path)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_the_stand_in_calls_a_plugin(tmp_path):

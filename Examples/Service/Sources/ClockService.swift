@@ -41,6 +41,8 @@ struct Main {
             ],
             logger: Logger(label: "clock"))
         configuration.gracefulShutdownSignals = [.sigterm]
+        // Waits neither for osqueryd nor for the next second.
+        configuration.cancellationSignals = [.sigint]
         try await ServiceGroup(configuration: configuration).run()
     }
 }
