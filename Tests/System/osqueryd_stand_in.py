@@ -4,7 +4,8 @@ ended, and a worker that sends numbered lines for as long as it is asked to.
     osqueryd_stand_in.py --flagfile=FILE
 
 The worker reads how many status lines it shall have sent in all from LINES in the folder of the socket, and writes there how many were
-acknowledged.
+acknowledged. On SIGTERM it ends, as osqueryd's does: where QUERY is there, a query is under way, and it first runs that to its end, for
+2 s, and logs its rows. How many it has recorded as delivered so far is in recorded.
 """
 
 import json
@@ -19,6 +20,11 @@ from osquery.extensions.ttypes import ExtensionResponse, ExtensionStatus  # noqa
 from osqueryd import Manager  # noqa: E402
 
 BATCH = 20
+# Rows of the query under way.
+ROWS = 20
+QUERY_SECONDS = 2
+# After which osqueryd's watcher kills what has not ended (osquery: core/watcher.cpp, stopChild, with --alarm_timeout=15).
+STOP_SECONDS = 11
 
 
 def flags(path):
@@ -34,10 +40,27 @@ def number(path):
         return 0
 
 
+def write_number(path, value):
+    with open(f"{path}.new", "w") as file:
+        file.write(str(value))
+    os.rename(f"{path}.new", path)
+
+
 class Worker(Manager):
     def query(self, sql):
         """What osqueryd says of its logger, which is all that it is asked."""
         return ExtensionResponse(ExtensionStatus(0, "OK", 0), [{"active": "1"}] if "osquery_registry" in sql else [])
+
+    def finish_query(self, folder):
+        """Rows are recorded as delivered before they are logged: there is no second try."""
+        first = number(f"{folder}/recorded")
+        write_number(f"{folder}/recorded", first + ROWS)
+        for row in range(first, first + ROWS):
+            time.sleep(QUERY_SECONDS / ROWS)
+            try:
+                self.result(json.dumps({"name": "under_way", "counter": row, "action": "added", "columns": {}}))
+            except Exception as problem:
+                print(f"Error logging the results of query under_way: {problem}", file=sys.stderr)
 
 
 def worker(options):
@@ -47,7 +70,9 @@ def worker(options):
         os.unlink(socket)
     manager = Worker(socket, logger_plugin=options["logger_plugin"]).start()
     sent = number(f"{folder}/acknowledged")
-    while True:
+    is_ending = []
+    signal.signal(signal.SIGTERM, lambda *_: is_ending.append(True))
+    while not is_ending:
         if sent >= number(f"{folder}/LINES") or not manager.extensions_by_uuid:
             time.sleep(0.01)
             continue
@@ -59,9 +84,11 @@ def worker(options):
             time.sleep(0.05)
             continue
         sent += BATCH
-        with open(f"{folder}/acknowledged.new", "w") as file:
-            file.write(str(sent))
-        os.rename(f"{folder}/acknowledged.new", f"{folder}/acknowledged")
+        write_number(f"{folder}/acknowledged", sent)
+    if os.path.exists(f"{folder}/QUERY"):
+        manager.finish_query(folder)
+    # As osqueryd does: whoever still calls it is not waited for.
+    os._exit(0)
 
 
 def watcher(options):
@@ -74,20 +101,34 @@ def watcher(options):
     processes = [subprocess.Popen(command, env=environment) for command in commands]
 
     def end(*_):
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(10)
-        if os.path.exists(socket):
-            os.unlink(socket)
+        # systemd has sent one to each process, and that is enough.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, end)
-    while True:
-        time.sleep(0.5)
-        for index, process in enumerate(processes):
-            if process.poll() is not None:
-                processes[index] = subprocess.Popen(commands[index], env=environment)
+    try:
+        while True:
+            time.sleep(0.5)
+            for index, process in enumerate(processes):
+                if process.poll() is not None:
+                    processes[index] = subprocess.Popen(commands[index], env=environment)
+    finally:
+        stop(processes)
+        if os.path.exists(socket):
+            os.unlink(socket)
+
+
+def stop(processes):
+    """Worker and extensions at once, each of which has got SIGTERM from systemd before."""
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + STOP_SECONDS
+    for process in processes:
+        try:
+            process.wait(max(0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 options = flags(sys.argv[1].removeprefix("--flagfile="))

@@ -14,7 +14,7 @@ Description=The osquery Daemon
 TimeoutStartSec=0
 ExecStart={os.environ["OSQUERYD"]} --flagfile=/etc/osquery/real.flags --config_path=/etc/osquery/real.conf
 KillMode=control-group
-TimeoutStopSec=20
+TimeoutStopSec=15
 CPUQuota=20%
 """
 FLAGS = """--extensions_autoload=/etc/osquery/extensions.load
