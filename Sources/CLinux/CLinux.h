@@ -4,6 +4,7 @@
 
 #include <elf.h>
 #include <linux/landlock.h>
+#include <linux/memfd.h>
 #include <linux/stat.h>
 #include <malloc.h>
 #include <sys/epoll.h>
@@ -38,6 +39,29 @@ extern int dl_iterate_phdr(int (*callback)(struct dl_phdr_info *info, size_t siz
 #define F_SETLEASE 1024
 #define O_PATH 010000000
 #define AT_EMPTY_PATH 0x1000
+
+/* memfd_create(2), and fcntl(2)'s seals, whose numbers the C library keeps to itself */
+extern int memfd_create(const char *name, unsigned int flags);
+#ifndef F_ADD_SEALS
+#define F_ADD_SEALS 1033
+#define F_SEAL_SEAL 1
+#define F_SEAL_SHRINK 2
+#define F_SEAL_GROW 4
+#define F_SEAL_WRITE 8
+#endif
+extern int fcntl(int descriptor, int command, ...);
+static inline int seal(int file) { return fcntl(file, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE); }
+
+/* cmsg(3), which is made of macros: a message's control data that hands over a descriptor, and its length; 24 bytes of room */
+static inline size_t fill_rights(void *control, int descriptor)
+{
+    struct cmsghdr *header = (struct cmsghdr *)control;
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof descriptor);
+    __builtin_memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    return CMSG_SPACE(sizeof descriptor);
+}
 
 /* unix(7): what SO_PEERCRED tells */
 struct ucred {

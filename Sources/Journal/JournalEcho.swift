@@ -38,10 +38,10 @@ package enum JournalEcho {
 
     /// Whether entries can be sent at all.
     package static var isReachable: Bool {
-        var probe = JournalProbe()
-        if case .away = probe.room() { return false }
+        var connection = JournalConnection()
+        if case .away = connection.room() { return false }
         return true
     }
 
-    package static let socketPath = JournalProbe.socketPath
+    package static let socketPath = JournalConnection.socketPath
 }

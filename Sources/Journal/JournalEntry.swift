@@ -7,38 +7,46 @@ import Glibc
 package struct JournalEntry: ~Copyable {
     /// The longest name that journald takes.
     package static let longestName = 64
+    /// How many fields an entry may have, the message and its number included. journald drops one of more than 1,024 silently, counting
+    /// those that it adds itself (systemd: src/libsystemd/sd-journal/journal-def.h, ENTRY_FIELD_COUNT_MAX).
+    package static let maximumFields = 1000
+    /// How many of them are left for those that must not be missing.
+    private static let reservedFields = 20
 
     /// What holds the fields of most entries.
-    private static let usualCapacity = 1024
-    private static let usualFields = 24
+    private static let defaultCapacity = 1024
 
-    /// `NAME=value` and a newline each, which is how journald wants them where no value has a newline itself
-    /// (systemd.io/JOURNAL_NATIVE_PROTOCOL). An array would look at each small piece whether it is its memory's only owner and
-    /// whether there is room, which was a tenth of all instructions of a line.
+    /// The fields in journald's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): `NAME=value` and a newline each; where the value
+    /// has a newline itself, the name, a newline, the length in 8 bytes, the value and a newline.
+    ///
+    /// An array would look at each small piece whether it is its memory's only owner and whether there is room, which was a tenth of
+    /// all instructions of a line.
     private var memory: UnsafeMutableRawPointer
     private var capacity: Int
     private var count = 0
-    /// Where each field's newline stands.
-    private var ends: [Int] = []
+    private var fieldCount = 0
+    /// Fields that were left out, because there are too many.
+    private var omittedCount = 0
     /// Where the field being written begins.
     private var openField: Int?
-    private var hasNewlines = false
 
     package init() {
-        capacity = Self.usualCapacity
+        capacity = Self.defaultCapacity
         memory = Self.allocate(capacity)
-        ends.reserveCapacity(Self.usualFields)
     }
 
     deinit {
         free(memory)
     }
 
-    /// Calls `body` with all fields, where their newlines stand, and whether there are no newlines but those.
-    func withBytes<R>(_ body: (UnsafeRawBufferPointer, UnsafeBufferPointer<Int>, Bool) -> R) -> R {
-        ends.withUnsafeBufferPointer { ends in
-            body(UnsafeRawBufferPointer(start: memory, count: count), ends, !hasNewlines)
-        }
+    /// Calls `body` with all fields in journald's native protocol.
+    func withBytes<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
+        body(UnsafeRawBufferPointer(start: memory, count: count))
+    }
+
+    /// Says in a field how many fields were left out. To be called when all others were added.
+    package mutating func addTruncation() {
+        if omittedCount > 0 { add("OSQUERY_TRUNCATED", "\(omittedCount) fields") }
     }
 
     /// Adds a field whose text is `NAME=value`.
@@ -70,8 +78,12 @@ package struct JournalEntry: ~Copyable {
     }
 
     /// Adds a field named `prefix` and then `rest`, made upper case and with `_` for what a name cannot hold, cut to what
-    /// journald takes.
+    /// journald takes. Such a field is left out, and counted, where the entry has as many as journald takes.
     package mutating func add(_ prefix: StaticString, named rest: RawSpan, _ write: (inout JournalEntry) -> Void) {
+        guard fieldCount < Self.maximumFields - Self.reservedFields else {
+            omittedCount += 1
+            return
+        }
         begin()
         append(prefix)
         for offset in 0..<min(rest.byteCount, Self.longestName - prefix.utf8CodeUnitCount) {
@@ -114,10 +126,22 @@ package struct JournalEntry: ~Copyable {
 
     private mutating func end() {
         guard let start = openField else { return }
-        if memchr(memory + start, 0x0A, count - start) != nil { hasNewlines = true }
-        ends.append(count)
+        if memchr(memory + start, 0x0A, count - start) != nil { frameValue(of: start) }
         put(0x0A)
+        fieldCount += 1
         openField = nil
+    }
+
+    /// Gives the value of the last field, which has a newline, its length in place of the `=`.
+    private mutating func frameValue(of start: Int) {
+        guard let equals = memchr(memory + start, Int32(UInt8(ascii: "=")), count - start) else { return }
+        let value = equals - memory + 1
+        let length = count - value
+        makeRoom(8)
+        memmove(memory + value + 8, memory + value, length)
+        memory.storeBytes(of: 0x0A, toByteOffset: value - 1, as: UInt8.self)
+        memory.storeBytes(of: UInt64(length).littleEndian, toByteOffset: value, as: UInt64.self)
+        count += 8
     }
 
     private mutating func makeRoom(_ length: Int) {

@@ -4,8 +4,8 @@ package import SystemCalls
 package enum JournalEvent: Sendable {
     /// Entries go to the spool from now on; the text says why.
     case spooling(String)
-    /// The spooled entries are being brought into the journal.
-    case replaying
+    /// The spooled entries are being brought into the journal; where journald's rate limit bounds that, so many a second.
+    case replaying(rate: Double?)
     /// All of them are there, and entries go straight to the journal again.
     case replayed(entries: Int)
     /// Entries of the spool cannot be read and are lost; its files are kept under another name.
@@ -20,6 +20,14 @@ package enum JournalEvent: Sendable {
     case abandoned(entries: Int)
     /// Entries that are kept cannot be sent, although journald takes others.
     case unsendable(SystemError)
+    /// Entries that journald has taken are not in the journal: they are kept, and sent again.
+    case missing(entries: Int)
+    /// An entry of so many bytes does not fit into the journal: it is sent without its large fields.
+    case shortened(bytes: Int)
+    /// Whether entries are in the journal cannot be told, so that they are not kept any longer once journald has taken them.
+    case unconfirmed(SystemError)
+    /// What is in the journal is in memory only.
+    case volatile
     /// Entries can be brought nowhere, and calls are held.
     case holding(SystemError)
     /// They can again.

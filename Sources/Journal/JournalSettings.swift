@@ -11,6 +11,8 @@ package struct JournalSettings: Sendable {
     private let stateDirectory: String?
     /// Bytes that the spool may hold.
     package var spoolLimit = 512 << 20
+    /// Whether entries are numbered.
+    package var isNumbered = true
     /// How long to hold a call when an entry can be brought nowhere. osqueryd gives a call 300 s.
     package var hold = Duration.seconds(240)
 
@@ -40,6 +42,11 @@ package struct JournalSettings: Sendable {
             } else {
                 complain("The spool's directory “\(text)” is not an absolute path: \(spool) is used.")
             }
+        }
+        switch environment("OSQUERY_JOURNAL_SEQUENCE") {
+        case nil, "1": break
+        case "0": isNumbered = false
+        case let text?: complain("OSQUERY_JOURNAL_SEQUENCE=\(text) is neither 0 nor 1: entries are numbered.")
         }
         if let text = environment("OSQUERY_JOURNAL_SPOOL_MAX") {
             if let bytes = Self.bytes(text) {

@@ -10,10 +10,15 @@ package import SystemCalls
 /// the call is held until journald or the disk does.
 package final class JournalWriter: Sendable {
     private struct State: ~Copyable {
-        var probe = JournalProbe()
+        var connection = JournalConnection()
+        var number: EntryNumber
+        /// Whether the stream is open: a process that logs nothing opens none.
+        var isOpen = false
         /// Whether entries go to the spool, after those that are there.
         var isSpooling = false
-        var isDraining = false
+        var isReplaying = false
+        /// Whether a call waits for journald to have room, before whose entry no other may be sent.
+        var isWaiting = false
     }
 
     /// Bytes in memory from which on a call waits for them to be safe before it goes on.
@@ -27,10 +32,12 @@ package final class JournalWriter: Sendable {
     private let report: @Sendable (JournalEvent) -> Void
     private let counters: JournalCounters
     private let spool: Spool
-    private let state = Lock(State())
+    private let state: Condition<State>
     private let isHolding = Atomic(false)
-    private let drain: JournalDrain
+    private let replay: JournalReplay
     private let bootID: String
+    /// Made with the first entry.
+    private let record = Lock<StreamRecord?>(nil)
 
     /// - Parameter report: Called when something changes that an administrator should know of.
     package init(_ settings: JournalSettings, report: @escaping @Sendable (JournalEvent) -> Void) {
@@ -45,7 +52,9 @@ package final class JournalWriter: Sendable {
         spool = Spool(
             path: settings.spool, isOwnDirectory: settings.isSpoolOwn, limit: settings.spoolLimit,
             report: countAndReport)
-        drain = JournalDrain(spool, report: countAndReport)
+        let stream = settings.isNumbered ? StreamID.random() : nil
+        replay = JournalReplay(spool, ownStream: stream, report: countAndReport)
+        state = Condition(State(number: EntryNumber(stream)))
         bootID = Self.currentBootID
     }
 
@@ -73,14 +82,16 @@ package final class JournalWriter: Sendable {
         if spool.isEmpty { return }
         let error = state.withLock { state in
             state.isSpooling = true
-            return startDraining(&state)
+            return startReplay(&state)
         }
         if let error { report(.unsendable(error)) }
     }
 
-    /// Ends the replay; what is not replayed by then is left to the next process. No entry may come any more.
+    /// Closes the stream and ends the replay, within a second; what is not replayed by then is left to the next process. No entry may
+    /// come any more.
     package func stop() {
-        drain.stop()
+        closeStream()
+        replay.stop()
         let abandoned = spool.abandoned
         if abandoned > 0 { report(.abandoned(entries: abandoned)) }
     }
@@ -92,7 +103,7 @@ package final class JournalWriter: Sendable {
             sentBytes: counters.sentBytes.load(ordering: .relaxed),
             waited: counters.waited.load(ordering: .relaxed),
             spooled: counters.spooled.load(ordering: .relaxed),
-            replayed: drain.count,
+            replayed: replay.count,
             spoolBytes: spool.size,
             spoolLimit: spool.limit,
             oldestSpooled: spool.oldest,
@@ -145,90 +156,161 @@ package final class JournalWriter: Sendable {
         }
     }
 
-    /// Sends the entry or appends it to the spool, in one step with the decision which, so that the order is kept.
+    /// Sends the entry, or appends it to the spool. Which, is decided with the state locked, so that the order is kept; journald is waited
+    /// for without.
     private func sendOrAppend(_ entry: OutgoingEntry) -> Place {
-        var reason: Reason?
-        var error: SystemError?
-        let place: Place = state.withLock { state in
-            if !state.isSpooling {
-                reason = send(entry, &state)
-                if reason == nil { return .journal }
-                state.isSpooling = true
+        var events: [JournalEvent] = []
+        defer { for event in events { report(event) } }
+        let place: Place? = state.wait { state in
+            // Others come after the call that waits.
+            if state.isWaiting { return nil }
+            if !state.isOpen { openStream(&state, &events) }
+            if state.isSpooling { return .some(append(entry, &state, &events)) }
+            switch send(entry, &state) {
+            case .sent: return .some(.journal)
+            case .full where settings.wait > 0:
+                state.isWaiting = true
+                return .some(nil)
+            case let outcome: return .some(spool(entry, because: outcome, &state, &events))
             }
-            let received = WallClock.microseconds
-            let body = entry.withFields { ExportFormat.body($0, received: received, bootID: bootID) }
-            let count = spool.append(PendingEntry(received: received, body: body))
-            counters.spooled.add(1, ordering: .relaxed)
-            error = startDraining(&state)
-            return .spool(count)
         }
-        if let reason { report(.spooling(reason.description)) }
-        if let error { report(.unsendable(error)) }
-        return place
+        if let place { return place }
+        counters.waited.add(1, ordering: .relaxed)
+        return sendWhenThereIsRoom(entry, &events)
     }
 
-    /// Why an entry was not sent.
-    enum Reason {
-        case full
-        case away
-        case failed(SystemError)
+    /// Sends the entry within the time for which journald is waited for, or begins to spool. For one call at a time.
+    private func sendWhenThereIsRoom(_ entry: OutgoingEntry, _ events: inout [JournalEvent]) -> Place {
+        let deadline = ContinuousClock.now + .milliseconds(Int(settings.wait))
+        while true {
+            let left = ContinuousClock.now.duration(to: deadline) / .milliseconds(1)
+            let descriptors = state.withLock { $0.connection.descriptors }
+            JournalConnection.wait(descriptors, Int32(max(0, left)) + 1, wake: replay.wake)
+            let isLast = left <= 0 || replay.isStopping
+            let place: Place? = state.change { state in
+                let outcome = send(entry, &state)
+                let place: Place
+                switch outcome {
+                case .sent: place = .journal
+                case .full where !isLast: return nil
+                default: place = spool(entry, because: outcome, &state, &events)
+                }
+                state.isWaiting = false
+                return place
+            }
+            if let place { return place }
+        }
     }
 
-    /// Sends the entry; nil when it is sent.
-    private func send(_ entry: OutgoingEntry, _ state: inout State) -> Reason? {
-        if sendDatagram(entry, &state) { return nil }
-        var room = state.probe.room()
-        if case .none = room {
-            counters.waited.add(1, ordering: .relaxed)
-            room = state.probe.room(waiting: settings.wait)
+    /// Sends the entry, if journald has room for it.
+    private func send(_ entry: OutgoingEntry, _ state: inout State) -> JournalConnection.Outcome {
+        let number = state.number.bytes
+        let outcome = entry.withPieces(number: number) { pieces in
+            state.connection.send(pieces, size: entry.size + number.count)
         }
-        switch room {
-        case .none: return .full
-        case .away: return .away
-        case .some: break
+        if case .sent = outcome {
+            state.number.advance()
+            counters.sent.add(1, ordering: .relaxed)
+            counters.sentBytes.add(UInt64(entry.size), ordering: .relaxed)
         }
-        if sendDatagram(entry, &state) { return nil }
+        return outcome
+    }
+
+    /// Begins to spool, with an entry that was not sent.
+    private func spool(
+        _ entry: OutgoingEntry, because outcome: JournalConnection.Outcome, _ state: inout State,
+        _ events: inout [JournalEvent]
+    ) -> Place {
+        state.isSpooling = true
+        events.append(.spooling(outcome.reason))
+        return append(entry, &state, &events)
+    }
+
+    private func append(_ entry: OutgoingEntry, _ state: inout State, _ events: inout [JournalEvent]) -> Place {
+        let count = append(entry, number: state.number.bytes)
+        state.number.advance()
+        counters.spooled.add(1, ordering: .relaxed)
+        if let error = startReplay(&state) { events.append(.unsendable(error)) }
+        return .spool(count)
+    }
+
+    private func append(_ entry: OutgoingEntry, number: UnsafeRawBufferPointer) -> UInt64 {
+        let received = WallClock.microseconds
+        let body = ExportFormat.body(entry, number: number, received: received, bootID: bootID)
+        return spool.append(PendingEntry(received: received, body: body))
+    }
+
+    /// Why the replay has not started, and is to be started with the next entry; nil where it runs.
+    private func startReplay(_ state: inout State) -> SystemError? {
+        if state.isReplaying { return nil }
+        let hooks = JournalReplay.Hooks(
+            caughtUp: { self.state.withLock { state in if self.spool.isEmpty { state.isSpooling = false } } },
+            fellBack: { self.state.withLock { $0.isSpooling = true } },
+            finish: {
+                self.state.withLock { state in
+                    guard self.spool.isEmpty else { return false }
+                    state.isSpooling = false
+                    state.isReplaying = false
+                    return true
+                }
+            })
         do {
-            try JournalSocket.send(entry)
-            count(entry)
-            return nil
-        } catch {
-            state.probe.disconnect()
-            return .failed(error)
-        }
-    }
-
-    /// Sends the entry as one datagram, where it is one and there is room; whether it was sent.
-    private func sendDatagram(_ entry: OutgoingEntry, _ state: inout State) -> Bool {
-        guard entry.withDatagram({ state.probe.send($0) }) == true else { return false }
-        count(entry)
-        return true
-    }
-
-    private func count(_ entry: OutgoingEntry) {
-        counters.sent.add(1, ordering: .relaxed)
-        counters.sentBytes.add(UInt64(entry.size), ordering: .relaxed)
-    }
-
-    /// Why the drain has not started, and is to be started with the next entry; nil where it runs.
-    private func startDraining(_ state: inout State) -> SystemError? {
-        if state.isDraining { return nil }
-        do {
-            try drain.start { self.finishDraining() }
-            state.isDraining = true
+            try replay.start(hooks)
+            state.isReplaying = true
             return nil
         } catch {
             return error
         }
     }
 
-    /// Back to sending at once, if nothing is left: asked by the drain when it has caught up.
-    private func finishDraining() -> Bool {
-        state.withLock { state in
-            guard spool.isEmpty else { return false }
-            state.isSpooling = false
-            state.isDraining = false
-            return true
+    // MARK: - The stream
+
+    /// Writes the entry that opens the stream, before the first that is numbered.
+    private func openStream(_ state: inout State, _ events: inout [JournalEvent]) {
+        state.isOpen = true
+        guard let stream = state.number.stream else { return }
+        let record = (try? SpoolDirectory(path: settings.spool, isOwn: settings.isSpoolOwn, creating: false)).flatMap {
+            StreamRecord(in: $0)
+        }
+        try? record?.write(StreamRecord.Stream(id: stream, last: nil))
+        let entry = JournalEntry.opening(stream, after: record?.previous)
+        self.record.withLock { $0 = record }
+        _ = writeOwn(entry, "MESSAGE=Log stream \(stream.text) begins.", &state, &events)
+    }
+
+    /// Writes the entry that closes the stream, with the number of the last one.
+    private func closeStream() {
+        var events: [JournalEvent] = []
+        let place = state.change { state -> Place in
+            guard state.isOpen, let stream = state.number.stream else { return .journal }
+            let last = state.number.last
+            try? record.withLock { try $0?.write(StreamRecord.Stream(id: stream, last: last)) }
+            let entry = JournalEntry.closing(stream, last: last)
+            return writeOwn(entry, "MESSAGE=Log stream \(stream.text) ends with number \(last).", &state, &events)
+        }
+        // Once: the end of the process does not wait for a disk.
+        if case .spool(let count) = place { try? spool.commit(count) }
+        for event in events { report(event) }
+    }
+
+    /// Writes an entry about the stream, which has no number itself. journald is not waited for.
+    private func writeOwn(
+        _ entry: borrowing JournalEntry, _ message: String, _ state: inout State, _ events: inout [JournalEvent]
+    ) -> Place {
+        var message = message
+        let none = UnsafeRawBufferPointer.empty
+        return message.withUTF8 { message in
+            entry.with(message: UnsafeRawBufferPointer(message)) { entry in
+                if !state.isSpooling {
+                    let outcome = entry.withPieces(number: none) { state.connection.send($0, size: entry.size) }
+                    if case .sent = outcome { return .journal }
+                    state.isSpooling = true
+                    events.append(.spooling(outcome.reason))
+                }
+                let count = append(entry, number: none)
+                if let error = startReplay(&state) { events.append(.unsendable(error)) }
+                return .spool(count)
+            }
         }
     }
 
@@ -245,11 +327,12 @@ package final class JournalWriter: Sendable {
     }
 }
 
-extension JournalWriter.Reason {
-    fileprivate var description: String {
+extension JournalConnection.Outcome {
+    /// Why an entry was not sent.
+    fileprivate var reason: String {
         switch self {
         case .full: "systemd-journald takes nothing."
-        case .away: "There is no systemd-journald at \(JournalProbe.socketPath)."
+        case .sent, .away: "There is no systemd-journald at \(JournalConnection.socketPath)."
         case .failed(let error): error.description
         }
     }

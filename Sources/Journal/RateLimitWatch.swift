@@ -25,10 +25,8 @@ package final class RateLimitWatch: Sendable {
 
     /// Nil for a process that belongs to no unit: journald limits none such.
     package init?(report: @escaping @Sendable (JournalEvent) -> Void) {
-        var unit: UnsafeMutablePointer<CChar>?
-        guard sd_pid_get_unit(0, &unit) >= 0, let unit else { return nil }
-        self.unit = String(cString: unit)
-        free(unit)
+        guard let unit = systemdUnit else { return nil }
+        self.unit = unit
         self.report = report
         wake = eventfd(0, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
     }

@@ -66,6 +66,20 @@ package func readFile(at path: String, limit: Int) throws(SystemError) -> [UInt8
     return try file.readAll(limit: limit, path)
 }
 
+/// What can be read at `path`, of whose size the kernel says nothing, as in proc(5); no more than `limit` bytes.
+package func readStream(at path: String, limit: Int) throws(SystemError) -> [UInt8] {
+    let file = try FileDescriptor(open(path, O_RDONLY | O_CLOEXEC), or: "read", path)
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 16 << 10)
+    while bytes.count < limit {
+        let count = retryingOnInterrupt { read(file.rawValue, &buffer, buffer.count) }
+        guard count >= 0 else { throw SystemError("read", path) }
+        if count == 0 { break }
+        bytes += buffer[..<count]
+    }
+    return bytes
+}
+
 extension FileDescriptor {
     /// The `count` bytes at `offset`; nil where the file ends before.
     ///

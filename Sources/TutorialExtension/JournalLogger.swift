@@ -59,6 +59,7 @@ final class JournalLogger: SynchronousLoggerPlugin {
         entry.add("SYSLOG_IDENTIFIER", identifier.withLock { $0 })
         entry.add(type)
         addFields(&entry)
+        entry.addTruncation()
         var result = Result<JournalWriter.Place, SystemError>.success(.journal)
         // Where the text stands in the message it is the logger's alone while the logger is called.
         text.bytes.withPrefix("MESSAGE=") { field in

@@ -7,6 +7,7 @@ enum Variable: String, CaseIterable {
     case spool = "OSQUERY_JOURNAL_SPOOL"
     case spoolLimit = "OSQUERY_JOURNAL_SPOOL_MAX"
     case wait = "OSQUERY_JOURNAL_WAIT"
+    case sequence = "OSQUERY_JOURNAL_SEQUENCE"
     case stateDirectory = "STATE_DIRECTORY"
     case queries = "OSQUERY_DISTRIBUTED_DIRECTORY"
     #if Gist
@@ -27,6 +28,8 @@ enum Variable: String, CaseIterable {
         case .spool: "The directory for logs that journald does not take, as an absolute path; mode 0700."
         case .spoolLimit: "How much of them is kept, in bytes or with K, M or G."
         case .wait: "Seconds to wait for a journald that stands still before logs go to disk, from 0 to 240."
+        case .sequence:
+            "0 leaves out OSQUERY_STREAM and OSQUERY_SEQUENCE, by which a replay finds out what is in the journal."
         case .stateDirectory:
             "What systemd's StateDirectory= names: the spool's directory, and the last good configuration's."
         case .queries: "The folder for live queries, of osqueryd's user, mode 0700."
@@ -46,7 +49,7 @@ enum Variable: String, CaseIterable {
     var defaultValue: String {
         switch self {
         case .plugins: "all"
-        case .sandbox: "1"
+        case .sandbox, .sequence: "1"
         case .spool: "STATE_DIRECTORY"
         case .spoolLimit: "\(Self.journalDefaults.spoolLimit >> 20)M"
         case .wait: "\(Self.journalDefaults.wait / 1000)"

@@ -15,9 +15,12 @@ func fuzzSpool(_ input: UnsafeRawBufferPointer) {
         }
     }
     _ = ExportFormat.timestamp(of: Array(input))
-    _ = ExportFormat.withDatagram(of: Array(input)) { parts in
-        precondition(parts.reduce(0) { $0 + $1.iov_len } <= 2 * input.count + 64)
+    ExportFormat.withPieces(of: Array(input)) { pieces, size in
+        precondition(pieces.reduce(0) { $0 + $1.iov_len } == size && size <= 2 * input.count + 64)
     }
+    _ = ExportFormat.id(of: Array(input))
+    _ = ExportFormat.limited(Array(input))
+    _ = ExportFormat.shortened(Array(input))
     do {
         var page = Array(input.prefix(SpoolDatabase.pageSize))
         page += [UInt8](repeating: 0, count: SpoolDatabase.pageSize - page.count)

@@ -7,6 +7,9 @@ import time
 
 from osqueryd import wait_until
 
+# What marks the entries that open a stream and close it.
+OPENED = "2cc246c37e2c45388385f8b2b6665767"
+CLOSED = "71930729557f418b9f6a903ac30bf017"
 FAST = {"OSQUERY_JOURNAL_WAIT": "0.2"}
 
 

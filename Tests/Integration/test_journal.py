@@ -71,8 +71,11 @@ def test_each_observed_request_becomes_its_entries_field_by_field(manager, exten
         else:
             assert status.code == 0, status.message
             expected += expected_entries(request)
-    entries = journal.entries(f"_PID={extension.pid}")
+    opening, *entries = journal.entries(f"_PID={extension.pid}")
     ours = [{k: v for k, v in entry.items() if not k.startswith("_") and k != "SYSLOG_TIMESTAMP"} for entry in entries]
+    # Which line it is: all of one stream, in the order in which they were acknowledged.
+    assert {entry.pop("OSQUERY_STREAM") for entry in ours} == {opening["OSQUERY_STREAM"]}
+    assert [entry.pop("OSQUERY_SEQUENCE") for entry in ours] == [str(n + 1) for n in range(len(ours))]
     assert ours == expected
     assert len(expected) > len(requests)
 
@@ -142,7 +145,7 @@ def test_values_cannot_forge_fields(manager, extension, journal):
 def test_init_names_who_logs(manager, extension, journal):
     manager.logger(init="osqueryi", log='[{"s":3,"m":"early"}]')
     manager.result("{}")
-    entries = journal.entries(f"_PID={extension.pid}")
+    _, *entries = journal.entries(f"_PID={extension.pid}")
     assert [entry["SYSLOG_IDENTIFIER"] for entry in entries] == ["osqueryi"] * 3
     assert [entry["OSQUERY_LOG_TYPE"] for entry in entries] == ["init", "status", "string"]
     assert entries[1]["PRIORITY"] == "2"

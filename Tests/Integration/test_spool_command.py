@@ -20,21 +20,23 @@ def test_what_waits_is_listed_exported_and_dropped(manager, start, journald, tmp
     for text in texts:
         manager.result(text)
     listed = spool(extension.spool, "list", check=True).stdout.decode()
-    assert "\t5 entries\t" in listed and "since @1" in listed
+    # With the one that opens the stream.
+    assert "\t6 entries\t" in listed and "since @1" in listed
 
     exported = spool(extension.spool, "export", check=True).stdout
-    assert exported.count(b"\nMESSAGE=") == 5
+    assert exported.count(b"\nMESSAGE=") == 6
     journal = tmp_path / "spool.journal"
     subprocess.run(["/lib/systemd/systemd-journal-remote", "-o", journal, "-"], input=exported, check=True, capture_output=True)
     found = subprocess.run(["journalctl", "--file", journal, "-o", "cat"], check=True, capture_output=True, text=True).stdout
-    assert found.splitlines() == texts
+    assert found.splitlines()[1:] == texts
 
     refused = spool(extension.spool, "drop", "--yes")
     assert refused.returncode == 70 and b"Stop osqueryd first" in refused.stderr
     assert spool(extension.spool, "drop").returncode == 64
     manager.shutdown()
     extension.process.wait(5)
-    assert b"\t5 entries\t" in spool(extension.spool, "list", check=True).stdout
+    # And the one that closes it.
+    assert b"\t7 entries\t" in spool(extension.spool, "list", check=True).stdout
     spool(extension.spool, "drop", "--yes", check=True)
     assert b"Nothing is kept" in spool(extension.spool, "list", check=True).stdout
 
@@ -52,9 +54,9 @@ def test_damage_is_said_and_left_out(manager, start, journald):
         with open(entry.path, "wb") as file:
             file.write(text.replace(b'"counter":1', b'"counter":x'))
     listed = spool(extension.spool, "list", check=True).stdout
-    assert b"\t2 entries\t" in listed and b"1 entry cannot be read" in listed
+    assert b"\t4 entries\t" in listed and b"1 entry cannot be read" in listed
     exported = spool(extension.spool, "export", check=True)
-    assert exported.stdout.count(b"\nMESSAGE=") == 2 and b"1 entry that cannot be read was left out" in exported.stderr
+    assert exported.stdout.count(b"\nMESSAGE=") == 4 and b"1 entry that cannot be read was left out" in exported.stderr
 
 
 def test_it_is_listed_and_exported_whole_while_entries_come(manager, start, journald):
@@ -81,7 +83,7 @@ def test_export_shows_its_progress_on_a_terminal(manager, start, journald):
     terminal, other = os.openpty()
     command = [EXTENSION, "spool", "export", "--directory", extension.spool]
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=other, check=True, timeout=20)
-    assert b"5 of 5 entries" in os.read(terminal, 4096)
+    assert b"6 of 6 entries" in os.read(terminal, 4096)
     os.close(terminal)
     os.close(other)
 

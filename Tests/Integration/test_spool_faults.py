@@ -21,6 +21,7 @@ from osqueryd import connect, wait_until
 from test_spool_model import BAD_DISK, BAD_FLUSH, BAD_FROM_FLUSH, DECOY, HALF_WRITES, NO_SPACE, NO_TRUNCATE
 
 NOW = {"OSQUERY_JOURNAL_WAIT": "0"}
+UNNUMBERED = {**NOW, "OSQUERY_JOURNAL_SEQUENCE": "0"}
 
 
 @pytest.fixture
@@ -144,7 +145,8 @@ def test_entries_that_go_with_a_removed_directory_are_counted(manager, run, jour
     send(manager, "gone", range(7))
     shutil.rmtree(extension.spool)
     assert extension.end() == 0
-    assert "7 entries are lost if the spool's directory was removed" in extension.words()
+    # With those that open the stream and close it.
+    assert "9 entries are lost if the spool's directory was removed" in extension.words()
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o770, 0o1777, 0o500])
@@ -296,8 +298,10 @@ def test_a_disk_that_is_read_only_at_the_start_begins_no_numbers_anew(manager, r
 
 
 def spool_with_decoys(manager, run, journald, count):
-    """A directory with entries whose values hold what looks like entries, and which no process has open; the texts."""
-    extension = run()
+    """A directory with entries whose values hold what looks like entries, and which no process has open; the texts.
+
+    The entries have no numbers, by which a second copy of them would be found in the journal and not replayed."""
+    extension = run(env=UNNUMBERED)
     journald.leave()
     texts = []
     for number in range(count):
@@ -375,7 +379,8 @@ def test_a_bit_of_a_header_in_the_wal_costs_no_entry(manager, run, journald):
         changed[position] ^= 1 << position % 8
         open(wal, "wb").write(changed)
         command = [EXTENSION, "spool", "list", "--directory", extension.spool]
-        assert "\t30 entries\t" in subprocess.run(command, capture_output=True, text=True, check=True).stdout, position
+        # With the one that opens the stream.
+        assert "\t31 entries\t" in subprocess.run(command, capture_output=True, text=True, check=True).stdout, position
 
 
 @pytest.mark.parametrize("position", [0, 16, 32 + 8, 32 + 16, -4096 - 24 + 8, -4096 - 24 + 12, -4096 - 24 + 20])
@@ -686,8 +691,10 @@ class OwnJournald:
 
 def test_what_a_failed_commit_leaves_in_the_wal_does_not_cover_what_follows(manager, run, journal, journald, faults):
     """The commit of a large entry and a smaller one fails. journald takes the large one, and stalls; the commit of the smaller one then
-    takes the place of the first frames, and the rest of the failed ones are of pages that it has written, too."""
-    extension = run()
+    takes the place of the first frames, and the rest of the failed ones are of pages that it has written, too.
+
+    Entries without numbers are forgotten before the replay waits for journald, which makes room in the middle of the database."""
+    extension = run(env=UNNUMBERED)
     journald.leave()
 
     def put(name, size=10):
@@ -853,7 +860,7 @@ def test_a_value_full_of_what_looks_like_rows_costs_no_time(manager, run, journa
     assert extension.end(signal.SIGKILL) == -signal.SIGKILL
     command = [EXTENSION, "spool", "list", "--directory", extension.spool]
     listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
-    assert "\t1 entry\t" in listed
+    assert "\t2 entries\t" in listed
     replay(run, journald)
     assert len(journal.entries("OSQUERY_LOG_TYPE=string")) == 1
 
@@ -869,12 +876,12 @@ def test_a_database_that_sqlite3_has_open_is_left_to_it(manager, run, journal, j
     path = file_of(extension, ".db")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("BEGIN")
-        assert database.execute("SELECT count(*) FROM entries WHERE number > 2").fetchone() == (3,)
+        assert database.execute("SELECT count(*) FROM entries WHERE number > 2").fetchone() == (5,)
         second = run()
         send(manager, "open", range(3, 6))
         journald.come_back()
         wait_until(lambda: entries_of(journal, "open", 0) == [3, 4, 5], pause=0.1)
         assert "Another process uses the spool's directory" in second.words()
-        assert database.execute("SELECT count(*) FROM entries WHERE number > 2").fetchone() == (3,)
+        assert database.execute("SELECT count(*) FROM entries WHERE number > 2").fetchone() == (5,)
     wait_until(lambda: sorted(entries_of(journal, "open", 0)) == list(range(6)), pause=0.1)
     assert second.end() == 0

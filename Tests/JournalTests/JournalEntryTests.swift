@@ -5,35 +5,62 @@ import Testing
 @Suite struct JournalEntryTests {
     /// The fields as libsystemd gets them, without the message.
     private func fields(_ entry: borrowing JournalEntry) -> [String] {
-        Array("MESSAGE=".utf8).withUnsafeBytes { message in
-            entry.with(message: message) { outgoing in
-                outgoing.withFields { fields in fields.dropFirst().map { String(decoding: $0.bytes, as: UTF8.self) } }
+        var bytes = bytes(entry, message: "MESSAGE=")
+        return bytes.withUnsafeMutableBytes { bytes in
+            ExportFormat.withFields(of: bytes) { fields in
+                fields.dropFirst().map { String(decoding: $0.bytes, as: UTF8.self) }
             }
         }
     }
 
-    /// The datagram that an entry is sent as; nil where it is not.
-    private func datagram(_ entry: borrowing JournalEntry, message: String) -> String? {
+    /// The entry in journald's native protocol.
+    private func bytes(_ entry: borrowing JournalEntry, message: String, number: String = "") -> [UInt8] {
         Array(message.utf8).withUnsafeBytes { message in
-            entry.with(message: message) { outgoing in
-                outgoing.withDatagram { parts in parts.map { String(decoding: $0.bytes, as: UTF8.self) }.joined() }
+            Array(number.utf8).withUnsafeBytes { number in
+                entry.with(message: message) { outgoing in
+                    outgoing.withPieces(number: number) { pieces in pieces.flatMap { [UInt8]($0.bytes) } }
+                }
             }
         }
     }
 
-    @Test("an entry is one datagram, unless it is large or a value has a newline")
-    func datagrams() {
+    @Test("an entry is sent in journald's native protocol, its number last")
+    func nativeProtocol() {
         var entry = JournalEntry()
         entry.add("PRIORITY=6")
         entry.add("EMPTY", "")
-        let (plain, broken) = (datagram(entry, message: "MESSAGE=text"), datagram(entry, message: "MESSAGE=a\nb"))
-        #expect(plain == "MESSAGE=text\nPRIORITY=6\nEMPTY=\n")
-        #expect(broken == nil)
-        let large = datagram(entry, message: "MESSAGE=" + String(repeating: "x", count: 64 << 10))
-        #expect(large == nil)
-        entry.add("LINES", "a\nb")
-        let lines = datagram(entry, message: "MESSAGE=text")
-        #expect(lines == nil)
+        let plain = bytes(entry, message: "MESSAGE=text", number: "N=1\n")
+        #expect(plain == Array("MESSAGE=text\nPRIORITY=6\nEMPTY=\nN=1\n".utf8))
+        entry.add("LINES", "c\n\nd")
+        let lines = bytes(entry, message: "MESSAGE=a\nb", number: "N=1\n")
+        let expected =
+            Array("MESSAGE\n".utf8) + [3, 0, 0, 0, 0, 0, 0, 0] + Array("a\nb\nPRIORITY=6\nEMPTY=\nLINES\n".utf8)
+            + [4, 0, 0, 0, 0, 0, 0, 0] + Array("c\n\nd\nN=1\n".utf8)
+        #expect(lines == expected)
+    }
+
+    @Test("a number is counted on through all lengths")
+    func numbers() {
+        var number = EntryNumber(StreamID(high: 1, low: 2))
+        for expected in 1...10_100 {
+            let text = String(decoding: number.bytes, as: UTF8.self)
+            let stream = "00000000000000010000000000000002"
+            #expect(text == "OSQUERY_STREAM=\(stream)\nOSQUERY_SEQUENCE=\(expected)\n")
+            number.advance()
+            let last = number.last
+            #expect(last == UInt64(expected))
+        }
+    }
+
+    @Test("of more fields than journald takes, those of foreign names are left out, and how many is said")
+    func excess() {
+        var entry = JournalEntry()
+        for index in 0..<1200 { entry.add("P_", named: Array("\(index)".utf8).span.bytes) { $0.append("a\nb") } }
+        for index in 0..<10 { entry.add("OWN", "\(index)") }
+        entry.addTruncation()
+        let found = fields(entry)
+        #expect(found.count == 991 && found.last == "OSQUERY_TRUNCATED=220 fields")
+        #expect(found.count { $0.hasPrefix("OWN=") } == 10)
     }
 
     @Test("fields come back as they were added, in order")

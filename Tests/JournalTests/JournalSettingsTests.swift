@@ -30,6 +30,7 @@ import Testing
             ("OSQUERY_JOURNAL_WAIT", "soon"), ("OSQUERY_JOURNAL_WAIT", "-1"), ("OSQUERY_JOURNAL_WAIT", "nan"),
             ("OSQUERY_JOURNAL_WAIT", "1e9"), ("OSQUERY_JOURNAL_SPOOL", "here"), ("OSQUERY_JOURNAL_SPOOL_MAX", "1T"),
             ("OSQUERY_JOURNAL_SPOOL_MAX", "M"), ("OSQUERY_JOURNAL_SPOOL_MAX", "-1"),
+            ("OSQUERY_JOURNAL_SEQUENCE", "yes"),
         ])
     func nonsense(name: String, value: String) {
         let (settings, complaints) = settings([name: value])

@@ -10,6 +10,8 @@ final class SalvagedSpool: SpoolSource {
     private let numbers: [Int64]
     private(set) var forgotten: Int64
     private(set) var lost: Int
+    /// Numbers of entries that were found and could not be read then: they may be asked for again.
+    private var unreadable: Set<Int64> = []
 
     /// Searches a database.
     ///
@@ -66,8 +68,8 @@ final class SalvagedSpool: SpoolSource {
                 if let entry = try entry(numbers[index]) {
                     batch.add(entry)
                     entries.append(entry)
-                } else {
-                    lost += isInUse ? 0 : 1
+                } else if !isInUse, unreadable.insert(numbers[index]).inserted {
+                    lost += 1
                 }
             } catch {
                 throw .failed(error)

@@ -205,10 +205,17 @@ final class Spool: Sendable {
         }
     }
 
-    /// Entries are in the journal. Where the disk does not take that, it is remembered, and written later.
-    func forget(_ items: ArraySlice<SpoolStore.Item>) {
-        if items.isEmpty { return }
-        try? accessing { (store) throws(SpoolError) in try store.forget(items) }
+    /// Entries are in the journal: of each source those up to a number. Where the disk does not take that, it is remembered, and
+    /// written later.
+    func forget(_ numbers: [Int: Int64]) {
+        if numbers.isEmpty { return }
+        try? accessing { (store) throws(SpoolError) in try store.forget(numbers) }
+    }
+
+    /// Begins anew with the oldest entry that is not forgotten.
+    func rewind() {
+        store.withLock { $0.rewind() }
+        state.withLock { $0.arrivals += 1 }
     }
 
     /// Gives the disk back what it can do without, where all that is on it is in the journal, and takes over what processes have left

@@ -80,7 +80,7 @@ final class SpoolDirectory: Sendable {
     }
 
     private static func isOurs(_ name: String) -> Bool {
-        [".", ".."].contains(name) || LegacySpool.otherNames.contains(name)
+        [".", "..", StreamRecord.name].contains(name) || LegacySpool.otherNames.contains(name)
             || name.hasPrefix(SpoolFile.setAsidePrefix) || LegacySpool.firstNumber(ofSegment: name) != nil
             || SpoolFile.suffixes.contains {
                 name.hasSuffix($0) && SpoolFile.salt(of: String(name.dropLast($0.utf8.count))) != nil

@@ -305,10 +305,17 @@ struct SpoolStore: ~Copyable {
         queues.remove(at: index)
     }
 
-    /// Entries are in the journal. What the disk does not take of that is remembered, and written with the next entries.
-    mutating func forget(_ items: ArraySlice<Item>) throws(SpoolError) {
-        var numbers: [Int: Int64] = [:]
-        for item in items { numbers[item.source] = item.entry.number }
+    /// Begins anew with the oldest entries that are not forgotten.
+    mutating func rewind() {
+        for index in queues.indices where queues[index].taken > queues[index].source.forgotten {
+            queues[index].taken = queues[index].source.forgotten
+            queues[index].read = []
+        }
+    }
+
+    /// Entries are in the journal: of each source those up to a number. What the disk does not take of that is remembered, and
+    /// written with the next entries.
+    mutating func forget(_ numbers: [Int: Int64]) throws(SpoolError) {
         for index in queues.indices {
             guard let number = numbers[queues[index].id] else { continue }
             do {

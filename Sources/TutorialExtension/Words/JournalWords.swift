@@ -14,8 +14,12 @@ extension Logger {
         switch event {
         case .spooling(let reason):
             warning("\(reason) Logs are kept on disk, and come into the journal later.")
-        case .replaying:
-            notice("systemd-journald takes logs again: those kept on disk are brought into the journal.")
+        case .replaying(let rate):
+            let pace =
+                rate.map {
+                    " It takes half of journald's rate limit for this unit, \(Int($0)) entries a second; the packaged drop-in lifts that limit."
+                } ?? ""
+            notice("systemd-journald takes logs again: those kept on disk are brought into the journal.\(pace)")
         case .replayed(let entries):
             notice("All that was kept on disk is in the journal: \(Words.entries(entries)).")
         case .damaged(let entries, let file):
@@ -47,6 +51,23 @@ extension Logger {
                 """)
         case .unsendable(let reason):
             error("Logs that are kept on disk cannot be sent to systemd-journald now, which is tried again: \(reason)")
+        case .missing(let entries):
+            error(
+                """
+                systemd-journald took \(Words.entries(entries)) that \(entries == 1 ? "is" : "are") not in the journal: \
+                \(entries == 1 ? "it is" : "they are") kept on disk and sent again, more slowly, and logs that follow wait. Look at the \
+                free space of the journal's disk, and at the unit's rate limit.
+                """)
+        case .shortened(let bytes):
+            error(
+                """
+                An entry of \(bytes) bytes does not fit into a file of the journal (journald.conf(5), SystemMaxFileSize=): it is logged \
+                without its large fields, and OSQUERY_TRUNCATED says what is missing.
+                """)
+        case .unconfirmed(let reason):
+            warning("Logs that were kept on disk count as logged once systemd-journald has taken them: \(reason)")
+        case .volatile:
+            notice("The journal is in memory only, and gone after a reboot (journald.conf(5), Storage=).")
         case .holding(let error):
             critical(
                 """

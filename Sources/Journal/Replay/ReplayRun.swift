@@ -1,0 +1,298 @@
+import CLinux
+import Glibc
+import SystemCalls
+
+/// One run of the replay: entries from the spool are sent, and forgotten when they are confirmed to be in the journal.
+///
+/// What was sent and is not confirmed is the window. A process that is killed leaves a window in the spool; its successor looks for the
+/// first entries of what it takes over in the journal, and sends only those that are not there.
+struct ReplayRun: ~Copyable {
+    /// An entry that was sent.
+    private struct Sent {
+        let source: Int
+        let number: Int64
+        let id: EntryID?
+        let size: Int
+    }
+
+    /// journald's absence is noticed at once when it ends, by inotify; this is for what inotify does not tell.
+    private static let patience: Int32 = 1000
+    /// What a window may hold.
+    private static let maximumCount = 8192
+    private static let maximumBytes = 8 << 20
+    private static let maximumAge = Duration.seconds(5)
+    /// Entries without a number, of which none can be looked for: after a kill, so many can be in the journal twice.
+    private static let maximumUnnumbered = 64
+    /// Of what another process has left, how many entries may be in the journal already.
+    private static let maximumLookups = maximumCount + 256
+    /// How long journald may be busy with what was sent before it counts as lost.
+    private static let maximumDoubt = Duration.seconds(120)
+    /// Bytes of an entry that may be too large for a file of the journal, of which the smallest has 512 KiB, and how often it must have
+    /// failed to arrive.
+    private static let suspiciousSize = 256 << 10
+    private static let suspiciousMisses = 3
+    private static let maximumPause: Int32 = 30_000
+
+    private let spool: Spool
+    private let confirmation: Confirmation
+    private let ownStream: StreamID?
+    private let wake: Int32
+    private let report: (JournalEvent) -> Void
+    private let count: (Int) -> Void
+
+    private var connection = JournalConnection()
+    private var pace = Pace(RateLimit.current)
+    private var window: [Sent] = []
+    private var windowBytes = 0
+    private var unnumbered = 0
+    private var windowStart = ContinuousClock.now
+    /// When the first of the window was sent, in seconds since 1970.
+    private var windowTime = 0
+    /// Entries that are in the journal already, though the spool still has them.
+    private var present: Set<EntryID> = []
+    /// Of each source, how many entries were looked for before they were sent.
+    private var lookups: [Int: Int] = [:]
+    /// How often entries that were sent have not arrived.
+    private var misses: [EntryID: Int] = [:]
+    /// How often in a row something has not arrived.
+    private var failures = 0
+    private var doubtStart: ContinuousClock.Instant?
+    private var replayed = 0
+
+    init(
+        spool: Spool, confirmation: Confirmation, ownStream: StreamID?, wake: Int32,
+        report: @escaping (JournalEvent) -> Void, count: @escaping (Int) -> Void
+    ) {
+        self.spool = spool
+        self.confirmation = confirmation
+        self.ownStream = ownStream
+        self.wake = wake
+        self.report = report
+        self.count = count
+    }
+
+    private var isStopped: Bool { isStopped(within: 0) }
+
+    private func isStopped(within milliseconds: Int32) -> Bool {
+        var descriptor = pollfd(fd: wake, events: Int16(POLLIN), revents: 0)
+        return poll(&descriptor, 1, milliseconds) > 0
+    }
+
+    mutating func run(_ hooks: JournalReplay.Hooks) {
+        var hasBegun = false
+        var hasFailed = false
+        while !isStopped {
+            guard case .some = connection.room(waiting: Self.patience, wake: wake) else { continue }
+            var error: SystemError?
+            let next = spool.next { error = $0 }
+            if let error, !hasFailed { report(.unreadable(error)) }
+            hasFailed = error != nil
+            if case .nothing = next {
+            } else if !hasBegun {
+                report(.replaying(rate: pace.rate))
+                hasBegun = true
+            }
+            switch next {
+            case .stored(let items):
+                replay(items)
+                if isWindowFull { confirm(hooks) }
+            case .pending(let entry):
+                // Once: others may put it onto the disk meanwhile.
+                let isSent = send(ExportFormat.limited(entry.body) ?? entry.body, isStored: false)
+                spool.finish(sent: isSent)
+                if isSent {
+                    count(1)
+                    replayed += 1
+                } else {
+                    _ = isStopped(within: Self.patience)
+                }
+            case .nothing where !window.isEmpty:
+                hooks.caughtUp()
+                confirm(hooks)
+            case .nothing where hasFailed:
+                spool.pause(Int(Self.patience))
+            case .nothing:
+                spool.settle()
+                if !isStopped && hooks.finish() { return report(.replayed(entries: replayed)) }
+            }
+        }
+        confirmAtLast()
+    }
+
+    // MARK: - Sending
+
+    private mutating func replay(_ items: [SpoolStore.Item]) {
+        lookFor(items)
+        for item in items {
+            let id = ExportFormat.id(of: item.entry.body)
+            if let id, present.contains(id) {
+                add(item, id)
+                continue
+            }
+            guard send(fitting(item.entry.body, id), isStored: true) else { return }
+            add(item, id)
+        }
+    }
+
+    private mutating func add(_ item: SpoolStore.Item, _ id: EntryID?) {
+        if window.isEmpty {
+            windowStart = .now
+            windowTime = time(nil) - 2
+        }
+        window.append(Sent(source: item.source, number: item.entry.number, id: id, size: item.entry.body.count))
+        windowBytes += item.entry.body.count
+        if id == nil { unnumbered += 1 }
+    }
+
+    /// Looks for entries that another process may have sent before it ended.
+    private mutating func lookFor(_ items: [SpoolStore.Item]) {
+        var wanted: Set<EntryID> = []
+        for item in items where lookups[item.source, default: 0] < Self.maximumLookups {
+            lookups[item.source, default: 0] += 1
+            if let id = ExportFormat.id(of: item.entry.body), id.stream != ownStream { wanted.insert(id) }
+        }
+        guard !wanted.isEmpty, let first = items.first else { return }
+        present.formUnion(confirmation.find(wanted, since: Int(first.entry.received / 1_000_000) - 60))
+    }
+
+    /// The entry as journald can take it.
+    private func fitting(_ body: [UInt8], _ id: EntryID?) -> [UInt8] {
+        if let id, misses[id, default: 0] >= Self.suspiciousMisses, body.count >= Self.suspiciousSize {
+            report(.shortened(bytes: body.count))
+            return ExportFormat.shortened(body)
+        }
+        return ExportFormat.limited(body) ?? body
+    }
+
+    /// Sends an entry once journald has room for it; false when the replay stops before.
+    ///
+    /// - Parameter isStored: Whether it is on the disk, where it can wait. Otherwise it is tried once.
+    private mutating func send(_ body: [UInt8], isStored: Bool) -> Bool {
+        while let pause = pace.take() {
+            if isStopped(within: pause) { return false }
+        }
+        var failures = 0
+        while true {
+            switch ExportFormat.withPieces(of: body, { connection.send($0, size: $1) }) {
+            case .sent:
+                return true
+            case .full, .away:
+                guard isStored else { return false }
+                // Perhaps for long: what cannot be looked for is not to come again if this process ends meanwhile.
+                forgetUnnumbered()
+                _ = connection.room(waiting: Self.patience, wake: wake)
+            case .failed(let error):
+                if sendByLibrary(body) && !connection.hasChanged() { return true }
+                failures += 1
+                if failures == 2 { report(.unsendable(error)) }
+                guard isStored else { return false }
+                _ = isStopped(within: Self.patience)
+            }
+            if isStopped { return false }
+        }
+    }
+
+    /// What is left where there can be no file in memory. Its 0 is also for an entry that is lost because journald has just gone.
+    private func sendByLibrary(_ body: [UInt8]) -> Bool {
+        var bytes = body
+        return bytes.withUnsafeMutableBytes { bytes in
+            ExportFormat.withFields(of: bytes) { fields in (try? JournalMessage.send(fields)) != nil }
+        }
+    }
+
+    // MARK: - Confirming
+
+    private var isWindowFull: Bool {
+        window.count >= Self.maximumCount || windowBytes >= Self.maximumBytes || unnumbered >= Self.maximumUnnumbered
+            || !window.isEmpty && windowStart.duration(to: .now) >= Self.maximumAge
+    }
+
+    private mutating func confirm(_ hooks: JournalReplay.Hooks) {
+        let ids = Set(window.lazy.compactMap(\.id))
+        switch confirmation.confirm(ids, since: windowTime, tries: failures) {
+        case .confirmed:
+            if confirmation.isVolatile { report(.volatile) }
+            succeed()
+        case .impossible(let error):
+            report(.unconfirmed(error))
+            succeed()
+        case .undecided(let found):
+            if isStopped { return }
+            let start = doubtStart ?? .now
+            doubtStart = start
+            if start.duration(to: .now) < Self.maximumDoubt {
+                _ = isStopped(within: Self.patience)
+            } else if ids.isEmpty {
+                succeed()
+            } else {
+                sendAgain(but: found, hooks)
+            }
+        case .missing(let found):
+            sendAgain(but: found, hooks)
+        }
+    }
+
+    /// All of the window is in the journal.
+    private mutating func succeed() {
+        forgetWindow { _ in true }
+        count(window.count)
+        replayed += window.count
+        clearWindow()
+        (present, misses, failures) = ([], [:], 0)
+        pace.recover()
+        pace.set(RateLimit.current)
+    }
+
+    /// What has not arrived is sent again, after a pause.
+    private mutating func sendAgain(but found: Set<EntryID>, _ hooks: JournalReplay.Hooks) {
+        present.formUnion(found)
+        var missing = 0
+        for sent in window {
+            guard let id = sent.id, !present.contains(id) else { continue }
+            missing += 1
+            misses[id, default: 0] += sent.size >= Self.suspiciousSize ? 1 : 0
+        }
+        forgetUnnumbered()
+        forgetWindow { [present] sent in sent.id.map { present.contains($0) } ?? true }
+        clearWindow()
+        failures += 1
+        if failures == 1 { report(.missing(entries: missing)) }
+        pace.slowDown()
+        hooks.fellBack()
+        spool.rewind()
+        _ = isStopped(within: min(Self.maximumPause, 250 << Int32(min(failures, 8))))
+    }
+
+    private mutating func clearWindow() {
+        window.removeAll()
+        (windowBytes, unnumbered, doubtStart) = (0, 0, nil)
+    }
+
+    /// Forgets what is in the journal: of each source, all that comes before the first entry that is not.
+    private func forgetWindow(where isThere: (Sent) -> Bool) {
+        var numbers: [Int: Int64] = [:]
+        var ended: Set<Int> = []
+        for sent in window where !ended.contains(sent.source) {
+            if isThere(sent) { numbers[sent.source] = sent.number } else { ended.insert(sent.source) }
+        }
+        spool.forget(numbers)
+    }
+
+    private func forgetUnnumbered() {
+        if unnumbered > 0 { forgetWindow { $0.id == nil } }
+    }
+
+    /// Confirms what was sent before the process ends, if journald answers soon.
+    private mutating func confirmAtLast() {
+        forgetUnnumbered()
+        if window.isEmpty { return }
+        let verdict = confirmation.confirm(
+            Set(window.lazy.compactMap(\.id)), since: windowTime, tries: failures, atMost: 300)
+        switch verdict {
+        case .confirmed: succeed()
+        case .missing(let found), .undecided(let found):
+            forgetWindow { sent in sent.id.map { found.contains($0) || present.contains($0) } ?? true }
+        case .impossible: succeed()
+        }
+    }
+}
