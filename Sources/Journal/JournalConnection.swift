@@ -25,6 +25,8 @@ struct JournalConnection: ~Copyable {
         case full
         /// There is no socket, or nobody at it.
         case away
+        /// The entry was not sent, since it would have been on another connection than what came before.
+        case replaced
         /// The entry cannot be handed over, though others may.
         case failed(SystemError)
     }
@@ -36,6 +38,8 @@ struct JournalConnection: ~Copyable {
 
     private var socket: Int32 = -1
     private var changes: Int32 = -1
+    /// How often a connection was made: what was sent on an earlier one may be lost.
+    private(set) var generation = 0
 
     deinit {
         if socket >= 0 { close(socket) }
@@ -49,8 +53,11 @@ struct JournalConnection: ~Copyable {
     /// - Parameters:
     ///   - pieces: What makes the entry in journald's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL).
     ///   - size: Bytes in them.
-    mutating func send(_ pieces: UnsafeBufferPointer<iovec>, size: Int) -> Outcome {
+    ///   - generation: The connection that it is to be sent on; by default any.
+    mutating func send(_ pieces: UnsafeBufferPointer<iovec>, size: Int, on generation: Int? = nil) -> Outcome {
         let isDatagram = size < Self.largestDatagram
+        if socket < 0 && !connect() { return .away }
+        if let generation, generation != self.generation { return .replaced }
         if isDatagram && sendDatagram(pieces) { return .sent }
         // Also tells of a socket that was replaced, and connects to the new one.
         switch room() {
@@ -58,6 +65,7 @@ struct JournalConnection: ~Copyable {
         case .away: return .away
         case .some: break
         }
+        if let generation, generation != self.generation { return .replaced }
         if isDatagram {
             if sendDatagram(pieces) { return .sent }
         } else {
@@ -102,8 +110,6 @@ struct JournalConnection: ~Copyable {
     }
 
     private mutating func send(_ message: inout msghdr) -> Bool {
-        if changes < 0 { watchDirectory() }
-        if socket < 0 && !connect() { return false }
         if retryingOnInterrupt({ sendmsg(socket, &message, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) }) >= 0 { return true }
         // ETOOMANYREFS: journald has not taken the files that were sent before. Otherwise nobody is there any more.
         if errno != EAGAIN && errno != ETOOMANYREFS && errno != ENOBUFS { disconnect() }
@@ -169,6 +175,7 @@ struct JournalConnection: ~Copyable {
 
     /// Connects to the socket that is there, then discards pending events, so that later events are newer changes.
     private mutating func connect() -> Bool {
+        if changes < 0 { watchDirectory() }
         repeat {
             disconnect()
             guard connectOnce() else { return false }
@@ -186,6 +193,7 @@ struct JournalConnection: ~Copyable {
             return false
         }
         socket = descriptor
+        generation += 1
         return true
     }
 

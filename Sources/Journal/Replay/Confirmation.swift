@@ -11,6 +11,8 @@ final class Confirmation: Sendable {
         case missing(found: Set<EntryID>)
         /// journald is still busy with them, or does not answer.
         case undecided(found: Set<EntryID>)
+        /// What was found there cannot be flushed to the journal's disk.
+        case unflushed(SystemError)
         /// It cannot be told.
         case impossible(SystemError)
     }
@@ -24,6 +26,8 @@ final class Confirmation: Sendable {
     /// How long to look for entries where journald does not answer, in milliseconds.
     private static let readBackPatience = 2000
     private static let readBackPause: Int32 = 50
+    /// Seconds by which the times of files may be off.
+    private static let clockSlack = 2
 
     private let wake: Int32
     /// Whether an entry of ours was ever found, and so what is not found is not there.
@@ -38,35 +42,50 @@ final class Confirmation: Sendable {
     /// Whether what was found last is in memory only.
     var isVolatile: Bool { isVolatileStorage.load(ordering: .relaxed) }
 
-    /// Has journald write what was sent to it, flushes the files of the journal, and looks for the entries there.
+    /// Has journald write what was sent to it, looks for the entries in the journal, and flushes its files.
     ///
     /// - Parameters:
-    ///   - since: When the first of them was sent, in seconds since 1970.
+    ///   - ids: In the order in which they were sent.
+    ///   - since: When the first of them was sent, in microseconds since 1970.
     ///   - tries: How often they were sent in vain.
-    func confirm(_ ids: Set<EntryID>, since: Int, tries: Int, atMost milliseconds: Int32 = patience) -> Verdict {
+    func confirm(_ ids: [EntryID], since: UInt64, tries: Int, atMost milliseconds: Int32 = patience) -> Verdict {
         let isStopping = milliseconds < Self.patience
         let synchronization = JournalSynchronization.run(atMost: milliseconds, wake: isStopping ? -1 : wake)
+        let wanted = Set(ids)
         let deadline = ContinuousClock.now + .milliseconds(min(Self.readBackPatience, Int(milliseconds)))
         while true {
-            let files = JournalFiles(since: since)
-            let failure = files.flush()
-            let found = files.find(ids)
+            let files = JournalFiles(since: Int(since / 1_000_000) - Self.clockSlack)
+            let found = files.find(wanted)
+            // After they were found: what is flushed then has them.
+            if let error = files.flush() { return .unflushed(error) }
             if !found.isEmpty {
                 hasSeen.store(true, ordering: .relaxed)
                 isVolatileStorage.store(files.isVolatile, ordering: .relaxed)
             }
-            if found.count == ids.count {
+            if found.count == wanted.count {
                 // Those that have no number were sent, and no more can be known.
-                return failure == nil && (synchronization != .timedOut || !ids.isEmpty)
-                    ? .confirmed : .undecided(found: found)
+                return synchronization == .timedOut && ids.isEmpty ? .undecided(found: found) : .confirmed
             }
-            if synchronization == .done { return verdict(files, found, tries) }
+            if synchronization == .done { return verdict(files, found.union(removed(ids, found, since)), wanted, tries) }
             if files.files.isEmpty, let error = files.error { return .impossible(error) }
             if deadline < .now || isStopped(within: Self.readBackPause) { return .undecided(found: found) }
         }
     }
 
-    private func verdict(_ files: borrowing JournalFiles, _ found: Set<EntryID>, _ tries: Int) -> Verdict {
+    /// Those of the entries that have been in the journal and that journald has removed since, to bound what the journal takes: where it
+    /// does not reach back to when they were sent, all before the first that is there.
+    private func removed(_ ids: [EntryID], _ found: Set<EntryID>, _ since: UInt64) -> ArraySlice<EntryID> {
+        let first = ids.prefix { !found.contains($0) }
+        guard !first.isEmpty, first.count < ids.count, let oldest = JournalReader.oldestTime, oldest > since else {
+            return []
+        }
+        return first
+    }
+
+    private func verdict(
+        _ files: borrowing JournalFiles, _ found: Set<EntryID>, _ wanted: Set<EntryID>, _ tries: Int
+    ) -> Verdict {
+        if found == wanted { return .confirmed }
         if hasSeen.load(ordering: .relaxed) { return .missing(found: found) }
         if files.files.isEmpty {
             return .impossible(files.error ?? SystemError("find", "the files of the journal", code: ENOENT))

@@ -96,7 +96,10 @@ struct JournalFiles: ~Copyable {
 
     /// Returns when what was written to the files by now, by whoever, is on the disk; why it is not.
     func flush() -> SystemError? {
-        for file in files where fsync(file.descriptor.rawValue) != 0 { return SystemError("flush", file.path) }
+        // EINVAL: on what cannot be flushed there is nothing to flush.
+        for file in files where fsync(file.descriptor.rawValue) != 0 && errno != EINVAL {
+            return SystemError("flush", file.path)
+        }
         return nil
     }
 
@@ -106,7 +109,8 @@ struct JournalFiles: ~Copyable {
         let streams = Dictionary(grouping: wanted, by: \.stream)
         for file in files {
             // A file that is damaged has nothing that could be read.
-            guard let reader = JournalReader(file.descriptor.rawValue) else { continue }
+            guard let reader = JournalReader(file.descriptor.rawValue, isAbandoned: file.path.hasSuffix("~"))
+            else { continue }
             for (stream, ids) in streams {
                 let missing = Set(ids.lazy.map(\.sequence)).subtracting(
                     found.lazy.filter { $0.stream == stream }.map(\.sequence))

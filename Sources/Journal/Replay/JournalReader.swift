@@ -4,9 +4,13 @@ import Glibc
 /// Looks for entries in a file of the journal (sd-journal(3)).
 struct JournalReader: ~Copyable {
     private let journal: OpaquePointer
+    /// An entry that journald was just writing when it was killed: it does not come up under all of its fields.
+    private var unfinished: EntryID?
 
-    /// - Parameter file: An open file, which stays the caller's. Nil where it cannot be read.
-    init?(_ file: Int32) {
+    /// - Parameters:
+    ///   - file: An open file, which stays the caller's. Nil where it cannot be read.
+    ///   - isAbandoned: Whether a journald that was killed has left it.
+    init?(_ file: Int32, isAbandoned: Bool) {
         var journal: OpaquePointer?
         // By a path that leads to the open file, whatever its name is by now: sd_journal_open_files_fd(3) closes what it is given, where it
         // succeeds and not otherwise, and its documentation does not say so.
@@ -16,10 +20,42 @@ struct JournalReader: ~Copyable {
         }
         guard code >= 0, let journal else { return nil }
         self.journal = journal
+        if isAbandoned { unfinished = findUnfinished() }
+    }
+
+    /// The last entry, if it is not found by what journald adds to an entry at last: its data is linked to the entry in the order in
+    /// which it was first written (systemd: src/libsystemd/sd-journal/journal-file.c, journal_file_append_entry).
+    private func findUnfinished() -> EntryID? {
+        guard seekTail(), let id else { return nil }
+        for field: StaticString in ["_SOURCE_REALTIME_TIMESTAMP", EntryID.sequenceField] {
+            guard seekTail(), let value = bytes(of: field) else { continue }
+            sd_journal_flush_matches(journal)
+            guard sd_journal_add_match(journal, value.baseAddress, value.count) >= 0,
+                sd_journal_seek_tail(journal) >= 0, sd_journal_previous(journal) > 0, self.id == id
+            else { return id }
+        }
+        return nil
+    }
+
+    /// Goes to the last entry of all.
+    private func seekTail() -> Bool {
+        sd_journal_flush_matches(journal)
+        return sd_journal_seek_tail(journal) >= 0 && sd_journal_previous(journal) > 0
     }
 
     deinit {
         sd_journal_close(journal)
+    }
+
+    /// When the oldest entry came that is in the journal, in microseconds since 1970; nil where that cannot be told.
+    static var oldestTime: UInt64? {
+        var journal: OpaquePointer?
+        guard sd_journal_open_namespace(&journal, JournalNamespace.current, Int32(SD_JOURNAL_LOCAL_ONLY)) >= 0 else {
+            return nil
+        }
+        defer { sd_journal_close(journal) }
+        var oldest: UInt64 = 0
+        return sd_journal_get_cutoff_realtime_usec(journal, &oldest, nil) > 0 ? oldest : nil
     }
 
     /// Which of a stream's entries are in the file.
@@ -40,6 +76,9 @@ struct JournalReader: ~Copyable {
         }
         if isEmpty { return [] }
         for sequence in missing where contains(sequence, of: stream) { missing.remove(sequence) }
+        if let unfinished, unfinished.stream == stream, wanted.contains(unfinished.sequence) {
+            missing.insert(unfinished.sequence)
+        }
         return wanted.subtracting(missing)
     }
 
@@ -58,23 +97,33 @@ struct JournalReader: ~Copyable {
         sd_journal_add_match(journal, "\(field)=\(value)", 0) >= 0
     }
 
+    /// What tells the entry that was read last from all others; nil where it has no number.
+    private var id: EntryID? {
+        guard let sequence, let stream = bytes(of: EntryID.streamField) else { return nil }
+        let text = stream.dropFirst(EntryID.streamField.utf8CodeUnitCount + 1)
+        return StreamID(Substring(decoding: text, as: UTF8.self)).map { EntryID(stream: $0, sequence: sequence) }
+    }
+
     /// The number of the entry that was read last.
     private var sequence: UInt64? {
-        var data: UnsafeRawPointer?
-        var length = 0
-        let isThere = EntryID.sequenceField.withUTF8Buffer { name in
-            name.withMemoryRebound(to: CChar.self) {
-                sd_journal_get_data(journal, $0.baseAddress!, &data, &length) >= 0
-            }
-        }
-        guard isThere, let data else { return nil }
+        guard let field = bytes(of: EntryID.sequenceField) else { return nil }
         var number: UInt64 = 0
-        for byte in UnsafeRawBufferPointer(start: data, count: length).dropFirst(
-            EntryID.sequenceField.utf8CodeUnitCount + 1)
-        {
+        for byte in field.dropFirst(EntryID.sequenceField.utf8CodeUnitCount + 1) {
             guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
             number = number &* 10 &+ UInt64(byte - UInt8(ascii: "0"))
         }
         return number
+    }
+
+    /// A field of the entry that was read last, as `NAME=value`, until the next call of the library.
+    private func bytes(of field: StaticString) -> UnsafeRawBufferPointer? {
+        var data: UnsafeRawPointer?
+        var length = 0
+        let isThere = field.withUTF8Buffer { name in
+            name.withMemoryRebound(to: CChar.self) {
+                sd_journal_get_data(journal, $0.baseAddress!, &data, &length) >= 0
+            }
+        }
+        return isThere ? UnsafeRawBufferPointer(start: data, count: length) : nil
     }
 }

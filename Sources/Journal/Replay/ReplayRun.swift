@@ -46,8 +46,12 @@ struct ReplayRun: ~Copyable {
     private var windowBytes = 0
     private var unnumbered = 0
     private var windowStart = ContinuousClock.now
-    /// When the first of the window was sent, in seconds since 1970.
-    private var windowTime = 0
+    /// The connection that it was sent on, and whether that is no more.
+    private var generation = 0
+    private var isDoubtful = false
+    /// When the first of the window was sent, in microseconds since 1970.
+    private var windowTime: UInt64 = 0
+    private var sendTime: UInt64 = 0
     /// Entries that are in the journal already, though the spool still has them.
     private var present: Set<EntryID> = []
     /// Of each source, how many entries were looked for before they were sent.
@@ -57,6 +61,8 @@ struct ReplayRun: ~Copyable {
     /// How often in a row something has not arrived.
     private var failures = 0
     private var doubtStart: ContinuousClock.Instant?
+    /// Whether it was said that the journal cannot be flushed.
+    private var isUnflushed = false
     private var replayed = 0
 
     init(
@@ -83,6 +89,13 @@ struct ReplayRun: ~Copyable {
         var hasFailed = false
         while !isStopped {
             guard case .some = connection.room(waiting: Self.patience, wake: wake) else { continue }
+            if isDoubtful {
+                // Before anything else is sent: what is missing comes first.
+                confirm(hooks)
+                isDoubtful = !window.isEmpty
+                if !isDoubtful { spool.rewind() }
+                continue
+            }
             var error: SystemError?
             let next = spool.next { error = $0 }
             if let error, !hasFailed { report(.unreadable(error)) }
@@ -103,7 +116,7 @@ struct ReplayRun: ~Copyable {
                 if isSent {
                     count(1)
                     replayed += 1
-                } else {
+                } else if !isDoubtful {
                     _ = isStopped(within: Self.patience)
                 }
             case .nothing where !window.isEmpty:
@@ -124,6 +137,7 @@ struct ReplayRun: ~Copyable {
     private mutating func replay(_ items: [SpoolStore.Item]) {
         lookFor(items)
         for item in items {
+            if window.isEmpty { sendTime = WallClock.microseconds }
             let id = ExportFormat.id(of: item.entry.body)
             if let id, present.contains(id) {
                 add(item, id)
@@ -137,7 +151,8 @@ struct ReplayRun: ~Copyable {
     private mutating func add(_ item: SpoolStore.Item, _ id: EntryID?) {
         if window.isEmpty {
             windowStart = .now
-            windowTime = time(nil) - 2
+            windowTime = sendTime
+            generation = connection.generation
         }
         window.append(Sent(source: item.source, number: item.entry.number, id: id, size: item.entry.body.count))
         windowBytes += item.entry.body.count
@@ -173,9 +188,13 @@ struct ReplayRun: ~Copyable {
         }
         var failures = 0
         while true {
-            switch ExportFormat.withPieces(of: body, { connection.send($0, size: $1) }) {
+            let generation = window.isEmpty ? nil : generation
+            switch ExportFormat.withPieces(of: body, { connection.send($0, size: $1, on: generation) }) {
             case .sent:
                 return true
+            case .replaced:
+                isDoubtful = true
+                return false
             case .full, .away:
                 guard isStored else { return false }
                 // Perhaps for long: what cannot be looked for is not to come again if this process ends meanwhile.
@@ -202,13 +221,16 @@ struct ReplayRun: ~Copyable {
 
     // MARK: - Confirming
 
+    /// What of the window was sent, and not found before.
+    private var sentIDs: [EntryID] { window.compactMap(\.id).filter { !present.contains($0) } }
+
     private var isWindowFull: Bool {
         window.count >= Self.maximumCount || windowBytes >= Self.maximumBytes || unnumbered >= Self.maximumUnnumbered
             || !window.isEmpty && windowStart.duration(to: .now) >= Self.maximumAge
     }
 
     private mutating func confirm(_ hooks: JournalReplay.Hooks) {
-        let ids = Set(window.lazy.compactMap(\.id))
+        let ids = sentIDs
         switch confirmation.confirm(ids, since: windowTime, tries: failures) {
         case .confirmed:
             if confirmation.isVolatile { report(.volatile) }
@@ -216,6 +238,10 @@ struct ReplayRun: ~Copyable {
         case .impossible(let error):
             report(.unconfirmed(error))
             succeed()
+        case .unflushed(let error):
+            if !isUnflushed { report(.unsendable(error)) }
+            isUnflushed = true
+            _ = isStopped(within: Self.patience)
         case .undecided(let found):
             if isStopped { return }
             let start = doubtStart ?? .now
@@ -238,7 +264,7 @@ struct ReplayRun: ~Copyable {
         count(window.count)
         replayed += window.count
         clearWindow()
-        (present, misses, failures) = ([], [:], 0)
+        (present, misses, failures, isUnflushed) = ([], [:], 0, false)
         pace.recover()
         pace.set(RateLimit.current)
     }
@@ -255,11 +281,13 @@ struct ReplayRun: ~Copyable {
         forgetUnnumbered()
         forgetWindow { [present] sent in sent.id.map { present.contains($0) } ?? true }
         clearWindow()
+        hooks.fellBack()
+        spool.rewind()
+        // With journald its queue has gone, and nothing has to be slower for that.
+        if isDoubtful { return }
         failures += 1
         if failures == 1 { report(.missing(entries: missing)) }
         pace.slowDown()
-        hooks.fellBack()
-        spool.rewind()
         _ = isStopped(within: min(Self.maximumPause, 250 << Int32(min(failures, 8))))
     }
 
@@ -287,12 +315,13 @@ struct ReplayRun: ~Copyable {
         forgetUnnumbered()
         if window.isEmpty { return }
         let verdict = confirmation.confirm(
-            Set(window.lazy.compactMap(\.id)), since: windowTime, tries: failures, atMost: 300)
+            sentIDs, since: windowTime, tries: failures, atMost: 300)
         switch verdict {
         case .confirmed: succeed()
         case .missing(let found), .undecided(let found):
             forgetWindow { sent in sent.id.map { found.contains($0) || present.contains($0) } ?? true }
         case .impossible: succeed()
+        case .unflushed: break
         }
     }
 }

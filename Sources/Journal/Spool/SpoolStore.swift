@@ -316,15 +316,22 @@ struct SpoolStore: ~Copyable {
     /// Entries are in the journal: of each source those up to a number. What the disk does not take of that is remembered, and
     /// written with the next entries.
     mutating func forget(_ numbers: [Int: Int64]) throws(SpoolError) {
+        var failure: SpoolError?
         for index in queues.indices {
             guard let number = numbers[queues[index].id] else { continue }
-            do {
-                try queues[index].source.forget(through: number)
-            } catch .damaged {
-                try salvage(index)
-                try queues[index].source.forget(through: number)
+            do throws(SpoolError) {
+                do {
+                    try queues[index].source.forget(through: number)
+                } catch .damaged {
+                    try salvage(index)
+                    try queues[index].source.forget(through: number)
+                }
+            } catch {
+                // The others are no worse for that.
+                failure = error
             }
         }
+        if let failure { throw failure }
     }
 
     /// Gives the disk back what it can do without. With all entries in the journal.
