@@ -317,6 +317,30 @@ def test_without_the_drop_in_what_journald_drops_is_noticed_and_said():
         run("systemctl", "restart", "systemd-journald", "osqueryd.service")
 
 
+def test_default_limits_let_60_000_spooled_lines_through():
+    """10,000 entries in 30 s, and some more where the disk is large, is what journald takes of a unit: the replay stays below it."""
+    mask = "/etc/systemd/system/osqueryd.service.d/tutorial-extension.conf"
+    os.symlink("/dev/null", mask)
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", "systemd-journald", "osqueryd.service")
+    try:
+        before = acknowledged()
+        run("systemctl", "stop", *SOCKETS, "systemd-journald.service")
+        total = send(60_000)
+        wait_until(lambda: acknowledged() >= total, 400)
+        run("systemctl", "start", *SOCKETS, "systemd-journald.service")
+        assert kept()
+        wait_until(lambda: not kept(), 600)
+        assert [number for number in numbers() if number >= before] == list(range(before, total))
+        said = run("journalctl", "-q", "SYSLOG_IDENTIFIER=tutorial-extension", "-o", "cat")
+        assert "half of journald's rate limit" in said
+        assert "not in the journal" not in said
+    finally:
+        os.unlink(mask)
+        run("systemctl", "daemon-reload")
+        run("systemctl", "restart", "systemd-journald", "osqueryd.service")
+
+
 REBOOT = "/var/osquery/reboot.json"
 
 
