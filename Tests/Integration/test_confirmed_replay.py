@@ -203,6 +203,24 @@ def test_the_extension_killed_in_the_middle_of_30_replays_doubles_nothing(manage
     assert extension.end() == 0
 
 
+def test_what_a_killed_extension_left_in_the_queue_of_a_journald_that_stands_still_is_not_sent_again(manager, run, journal, journald):
+    extension = run()
+    journald.leave()
+    send(manager, "queue", range(500))
+    journald.come_back()
+    # At once, so that the replay fills the queue.
+    os.kill(journald.pid, signal.SIGSTOP)
+    time.sleep(0.3)
+    assert extension.spooled_bytes() > 0
+    assert extension.end(signal.SIGKILL) == -signal.SIGKILL
+    extension = run()
+    time.sleep(0.5)
+    os.kill(journald.pid, signal.SIGCONT)
+    replayed(extension)
+    assert entries_of(journal, "queue", 0) == list(range(500))
+    assert extension.end() == 0
+
+
 # Durability.
 
 

@@ -101,6 +101,11 @@ final class Confirmation: Sendable {
         return .missing(found: found)
     }
 
+    /// Has journald write what was sent to it by now.
+    func synchronize() -> JournalSynchronization.Outcome {
+        JournalSynchronization.run(atMost: Self.patience, wake: wake)
+    }
+
     /// Which of the entries are in the journal already.
     ///
     /// - Parameter since: When they can have been sent at the earliest, in seconds since 1970.

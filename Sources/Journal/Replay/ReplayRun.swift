@@ -32,6 +32,8 @@ struct ReplayRun: ~Copyable {
     private static let suspiciousSize = 256 << 10
     private static let suspiciousMisses = 3
     private static let maximumPause: Int32 = 30_000
+    /// How long a rate limit is believed to hold.
+    private static let paceLifetime = Duration.seconds(30)
 
     private let spool: Spool
     private let confirmation: Confirmation
@@ -42,6 +44,7 @@ struct ReplayRun: ~Copyable {
 
     private var connection = JournalConnection()
     private var pace = Pace(RateLimit.current)
+    private var paceUpdated = ContinuousClock.now
     private var window: [Sent] = []
     private var windowBytes = 0
     private var unnumbered = 0
@@ -162,12 +165,22 @@ struct ReplayRun: ~Copyable {
     /// Looks for entries that another process may have sent before it ended.
     private mutating func lookFor(_ items: [SpoolStore.Item]) {
         var wanted: Set<EntryID> = []
+        var isFirst = false
         for item in items where lookups[item.source, default: 0] < Self.maximumLookups {
+            isFirst = isFirst || lookups[item.source] == nil
             lookups[item.source, default: 0] += 1
             if let id = ExportFormat.id(of: item.entry.body), id.stream != ownStream { wanted.insert(id) }
         }
         guard !wanted.isEmpty, let first = items.first else { return }
+        // What that process has sent may still be in journald's queue.
+        if isFirst { waitForQueue() }
         present.formUnion(confirmation.find(wanted, since: Int(first.entry.received / 1_000_000) - 60))
+    }
+
+    /// Returns when journald has written what was sent to it by now, or does not answer for long.
+    private func waitForQueue() {
+        let start = ContinuousClock.now
+        while confirmation.synchronize() == .timedOut, !isStopped, start.duration(to: .now) < Self.maximumDoubt {}
     }
 
     /// The entry as journald can take it.
@@ -266,7 +279,10 @@ struct ReplayRun: ~Copyable {
         clearWindow()
         (present, misses, failures, isUnflushed) = ([], [:], 0, false)
         pace.recover()
-        pace.set(RateLimit.current)
+        if paceUpdated.duration(to: .now) >= Self.paceLifetime {
+            pace.set(RateLimit.current)
+            paceUpdated = .now
+        }
     }
 
     /// What has not arrived is sent again, after a pause.
