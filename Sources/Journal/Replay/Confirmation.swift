@@ -66,7 +66,9 @@ final class Confirmation: Sendable {
                 // Those that have no number were sent, and no more can be known.
                 return synchronization == .timedOut && ids.isEmpty ? .undecided(found: found) : .confirmed
             }
-            if synchronization == .done { return verdict(files, found.union(removed(ids, found, since)), wanted, tries) }
+            if synchronization == .done {
+                return verdict(files, found.union(removed(ids, found, since)), wanted, tries)
+            }
             if files.files.isEmpty, let error = files.error { return .impossible(error) }
             if deadline < .now || isStopped(within: Self.readBackPause) { return .undecided(found: found) }
         }
