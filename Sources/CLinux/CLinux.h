@@ -63,6 +63,10 @@ static inline size_t fill_rights(void *control, int descriptor)
     return CMSG_SPACE(sizeof descriptor);
 }
 
+/* unix(7), SIOCOUTQ: bytes that were sent and that the peer has not read; ioctl(2) has a number of arguments that differs */
+extern int ioctl(int descriptor, unsigned long request, ...);
+static inline int unread_bytes(int descriptor, int *count) { return ioctl(descriptor, 0x5411, count); }
+
 /* unix(7): what SO_PEERCRED tells */
 struct ucred {
     pid_t pid;

@@ -55,10 +55,14 @@ struct JournalConnection: ~Copyable {
     ///   - size: Bytes in them.
     ///   - generation: The connection that it is to be sent on; by default any.
     mutating func send(_ pieces: UnsafeBufferPointer<iovec>, size: Int, on generation: Int? = nil) -> Outcome {
-        let isDatagram = size < Self.largestDatagram
         if socket < 0 && !connect() { return .away }
         if let generation, generation != self.generation { return .replaced }
-        if isDatagram && sendDatagram(pieces) { return .sent }
+        var isFile = size >= Self.largestDatagram
+        if !isFile {
+            if sendDatagram(pieces) { return .sent }
+            // The socket's buffer is smaller than usual (socket(7), wmem_default).
+            isFile = errno == EMSGSIZE
+        }
         // Also tells of a socket that was replaced, and connects to the new one.
         switch room() {
         case .none: return .full
@@ -66,17 +70,17 @@ struct JournalConnection: ~Copyable {
         case .some: break
         }
         if let generation, generation != self.generation { return .replaced }
-        if isDatagram {
-            if sendDatagram(pieces) { return .sent }
-        } else {
-            do throws(SystemError) {
-                if try sendFile(pieces) { return .sent }
-            } catch {
-                return .failed(error)
-            }
+        do throws(SystemError) {
+            if try isFile ? sendFile(pieces) : sendDatagram(pieces) { return .sent }
+        } catch {
+            return .failed(error)
         }
+        let code = errno
         switch room() {
-        case .none, .some: return .full
+        case .none: return .full
+        // Somebody else was quicker, or there is another reason, for which poll(2) does not wait.
+        case .some:
+            return code == EAGAIN ? .full : .failed(SystemError("send an entry to", Self.socketPath, code: code))
         case .away: return .away
         }
     }
@@ -112,7 +116,9 @@ struct JournalConnection: ~Copyable {
     private mutating func send(_ message: inout msghdr) -> Bool {
         if retryingOnInterrupt({ sendmsg(socket, &message, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) }) >= 0 { return true }
         // ETOOMANYREFS: journald has not taken the files that were sent before. Otherwise nobody is there any more.
-        if errno != EAGAIN && errno != ETOOMANYREFS && errno != ENOBUFS { disconnect() }
+        let code = errno
+        if ![EAGAIN, EMSGSIZE, ENOBUFS, ENOMEM, ETOOMANYREFS].contains(code) { disconnect() }
+        errno = code
         return false
     }
 
@@ -135,6 +141,12 @@ struct JournalConnection: ~Copyable {
             revents = Self.poll((socket, changes, wake), 0)
         }
         return revents.0 != 0 ? .some : .none
+    }
+
+    /// Whether journald has not read all that was sent on this connection (unix(7), SIOCOUTQ).
+    var hasUnread: Bool {
+        var count: Int32 = 0
+        return socket >= 0 && unread_bytes(socket, &count) == 0 && count > 0
     }
 
     /// What to poll(2) for room while others may use the connection: the socket, and what tells of changes.
@@ -187,6 +199,9 @@ struct JournalConnection: ~Copyable {
         let type = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         let descriptor = Glibc.socket(AF_UNIX, type, 0)
         guard descriptor >= 0 else { return false }
+        // journald has just made its socket, and may not have asked for the sender's credentials yet: an entry without them is nobody's.
+        var isOn: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_PASSCRED, &isOn, socklen_t(MemoryLayout<Int32>.size))
         let result = try? UnixAddress.with(Self.socketPath) { Glibc.connect(descriptor, $0, $1) }
         guard result == 0 else {
             close(descriptor)

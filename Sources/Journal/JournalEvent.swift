@@ -22,6 +22,8 @@ package enum JournalEvent: Sendable {
     case unsendable(SystemError)
     /// Entries that journald has taken are not in the journal: they are kept, and sent again.
     case missing(entries: Int)
+    /// journald takes entries and does not keep them, though it keeps others: they are not sent any more.
+    case refused(entries: Int)
     /// An entry of so many bytes does not fit into the journal: it is sent without its large fields.
     case shortened(bytes: Int)
     /// Whether entries are in the journal cannot be told, so that they are not kept any longer once journald has taken them.

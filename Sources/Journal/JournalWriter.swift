@@ -26,6 +26,9 @@ package final class JournalWriter: Sendable {
     /// How long to wait before what could not be taken over is tried again, in milliseconds: what a process left that still runs, such
     /// as a predecessor that has not quite ended, or what could not be read.
     private static let firstAdoptionPause = 500
+    /// How long ``stop()`` waits for the stream to be closed, whose entry may have to go to a disk that hangs, in microseconds.
+    private static let closeLimit = 400_000
+    private static let countLimit = 100_000
     private static let longestAdoptionPause = 10_000
 
     private let settings: JournalSettings
@@ -36,7 +39,10 @@ package final class JournalWriter: Sendable {
     private let isHolding = Atomic(false)
     private let replay: JournalReplay
     private let bootID: String
-    /// Made with the first entry.
+    /// The stream of this process; nil where entries are not numbered.
+    private let stream: StreamID?
+    private let isRecordClosed = Atomic(false)
+    /// Set before the first entry.
     private let record = Lock<StreamRecord?>(nil)
 
     /// - Parameter report: Called when something changes that an administrator should know of.
@@ -52,7 +58,7 @@ package final class JournalWriter: Sendable {
         spool = Spool(
             path: settings.spool, isOwnDirectory: settings.isSpoolOwn, limit: settings.spoolLimit,
             report: countAndReport)
-        let stream = settings.isNumbered ? StreamID.random() : nil
+        stream = settings.isNumbered ? StreamID.random() : nil
         replay = JournalReplay(spool, ownStream: stream, report: countAndReport)
         state = Condition(State(number: EntryNumber(stream)))
         bootID = Self.currentBootID
@@ -61,6 +67,8 @@ package final class JournalWriter: Sendable {
     /// Takes over what earlier processes left in the spool. To be called before the first entry is written.
     package func start() throws(SystemError) {
         let result = Result { () throws(SystemError) in try spool.open() }
+        let directory = try? SpoolDirectory(path: settings.spool, isOwn: settings.isSpoolOwn, creating: false)
+        record.withLock { $0 = directory.flatMap { StreamRecord(in: $0) } }
         // What was found before it failed is replayed all the same, and the rest tried again.
         replayIfNeeded()
         let leftovers = spool.leftovers
@@ -90,10 +98,27 @@ package final class JournalWriter: Sendable {
     /// Closes the stream and ends the replay, within a second; what is not replayed by then is left to the next process. No entry may
     /// come any more.
     package func stop() {
-        closeStream()
-        replay.stop()
-        let abandoned = spool.abandoned
-        if abandoned > 0 { report(.abandoned(entries: abandoned)) }
+        replay.beginToStop()
+        Self.run(atMost: Self.closeLimit) { self.closeStream() }
+        replay.waitForEnd()
+        Self.run(atMost: Self.countLimit) {
+            let abandoned = self.spool.abandoned
+            if abandoned > 0 { self.report(.abandoned(entries: abandoned)) }
+        }
+    }
+
+    /// Runs `body`, and does not wait longer for it than so many microseconds: a disk may hang.
+    private static func run(atMost microseconds: Int, _ body: @escaping @Sendable () -> Void) {
+        let isDone = Condition(false)
+        do {
+            try BlockingThread.start {
+                body()
+                isDone.change { $0 = true }
+            }
+        } catch {
+            return
+        }
+        _ = isDone.wait(atMost: microseconds) { $0 ? () : nil }
     }
 
     /// What has happened so far.
@@ -160,11 +185,19 @@ package final class JournalWriter: Sendable {
     /// for without.
     private func sendOrAppend(_ entry: OutgoingEntry) -> Place {
         var events: [JournalEvent] = []
-        defer { for event in events { report(event) } }
+        var isFirst = false
+        defer {
+            // Not here: the disk may hang, and journald does not.
+            if isFirst { try? BlockingThread.start { self.recordStream() } }
+            for event in events { report(event) }
+        }
         let place: Place? = state.wait { state in
             // Others come after the call that waits.
             if state.isWaiting { return nil }
-            if !state.isOpen { openStream(&state, &events) }
+            if !state.isOpen {
+                openStream(&state, &events)
+                isFirst = true
+            }
             if state.isSpooling { return .some(append(entry, &state, &events)) }
             switch send(entry, &state) {
             case .sent: return .some(.journal)
@@ -269,26 +302,36 @@ package final class JournalWriter: Sendable {
     private func openStream(_ state: inout State, _ events: inout [JournalEvent]) {
         state.isOpen = true
         guard let stream = state.number.stream else { return }
-        let record = (try? SpoolDirectory(path: settings.spool, isOwn: settings.isSpoolOwn, creating: false)).flatMap {
-            StreamRecord(in: $0)
-        }
-        try? record?.write(StreamRecord.Stream(id: stream, last: nil))
-        let entry = JournalEntry.opening(stream, after: record?.previous)
-        self.record.withLock { $0 = record }
+        let entry = JournalEntry.opening(stream, after: record.withLock { $0?.previous })
         _ = writeOwn(entry, "MESSAGE=Log stream \(stream.text) begins.", &state, &events)
+    }
+
+    /// Notes for the next process which stream this one writes.
+    ///
+    /// - Parameter last: The number of the last entry; nil while more may come.
+    private func recordStream(last: UInt64? = nil) {
+        guard let id = stream else { return }
+        record.withLock { record in
+            // Its end may be written before its beginning.
+            if isRecordClosed.exchange(last != nil, ordering: .relaxed) { return }
+            try? record?.write(StreamRecord.Stream(id: id, last: last))
+        }
     }
 
     /// Writes the entry that closes the stream, with the number of the last one.
     private func closeStream() {
         var events: [JournalEvent] = []
-        let place = state.change { state -> Place in
+        var last: UInt64?
+        // A call that still waits for journald goes first.
+        let place = state.wait { state -> Place? in
+            if state.isWaiting { return nil }
             guard state.isOpen, let stream = state.number.stream else { return .journal }
-            let last = state.number.last
-            try? record.withLock { try $0?.write(StreamRecord.Stream(id: stream, last: last)) }
-            let entry = JournalEntry.closing(stream, last: last)
-            return writeOwn(entry, "MESSAGE=Log stream \(stream.text) ends with number \(last).", &state, &events)
+            let number = state.number.last
+            last = number
+            let entry = JournalEntry.closing(stream, last: number)
+            return writeOwn(entry, "MESSAGE=Log stream \(stream.text) ends with number \(number).", &state, &events)
         }
-        // Once: the end of the process does not wait for a disk.
+        if let last { recordStream(last: last) }
         if case .spool(let count) = place { try? spool.commit(count) }
         for event in events { report(event) }
     }

@@ -8,6 +8,7 @@ acknowledged. On SIGTERM it ends, as osqueryd's does: where QUERY is there, a qu
 2 s, and logs its rows. How many it has recorded as delivered so far is in recorded.
 """
 
+import glob
 import json
 import os
 import signal
@@ -71,7 +72,14 @@ def worker(options):
     manager = Worker(socket, logger_plugin=options["logger_plugin"]).start()
     sent = number(f"{folder}/acknowledged")
     is_ending = []
-    signal.signal(signal.SIGTERM, lambda *_: is_ending.append(True))
+
+    def end(*_):
+        is_ending.append(True)
+        # With all sockets' names, and only then the query is finished (osquery: extensions/interface.cpp, removeStalePaths).
+        for name in glob.glob(f"{socket}*"):
+            os.unlink(name)
+
+    signal.signal(signal.SIGTERM, end)
     while not is_ending:
         if sent >= number(f"{folder}/LINES") or not manager.extensions_by_uuid:
             time.sleep(0.01)

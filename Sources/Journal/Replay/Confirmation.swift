@@ -7,18 +7,16 @@ import SystemCalls
 final class Confirmation: Sendable {
     enum Verdict {
         case confirmed
-        /// Only these are in the journal, and the others will not come.
-        case missing(found: Set<EntryID>)
-        /// journald is still busy with them, or does not answer.
-        case undecided(found: Set<EntryID>)
+        /// Only these are in the journal, and the others will not come; whether the journal's disk is nearly full.
+        case missing(found: Set<EntryID>, isDiskFull: Bool)
+        /// journald is still busy with them or does not answer, or, with an error, not all of the journal can be read.
+        case undecided(found: Set<EntryID>, SystemError?)
         /// What was found there cannot be flushed to the journal's disk.
         case unflushed(SystemError)
         /// It cannot be told.
         case impossible(SystemError)
     }
 
-    /// How often entries none of which ever arrived are sent before it is taken that they cannot be found.
-    private static let maximumTries = 3
     /// Bytes on the journal's disk below which it may be that journald cannot write.
     private static let scarceSpace = 16 << 20
     /// How long journald may take to answer, in milliseconds.
@@ -30,8 +28,8 @@ final class Confirmation: Sendable {
     private static let clockSlack = 2
 
     private let wake: Int32
-    /// Whether an entry of ours was ever found, and so what is not found is not there.
-    private let hasSeen = Atomic(false)
+    /// Whether it was taken that entries cannot be found, and none was since.
+    private let isHopeless = Atomic(false)
     private let isVolatileStorage = Atomic(false)
 
     /// - Parameter wake: A descriptor that ends all waiting early when it is readable.
@@ -47,31 +45,63 @@ final class Confirmation: Sendable {
     /// - Parameters:
     ///   - ids: In the order in which they were sent.
     ///   - since: When the first of them was sent, in microseconds since 1970.
-    ///   - tries: How often they were sent in vain.
-    func confirm(_ ids: [EntryID], since: UInt64, tries: Int, atMost milliseconds: Int32 = patience) -> Verdict {
-        let isStopping = milliseconds < Self.patience
-        let synchronization = JournalSynchronization.run(atMost: milliseconds, wake: isStopping ? -1 : wake)
+    ///   - isPatient: Whether to wait longer for entries none of which arrives.
+    ///   - lastMilliseconds: Where the process is about to end, how long it may take.
+    func confirm(_ ids: [EntryID], since: UInt64, isPatient: Bool, lastMilliseconds: Int32? = nil) -> Verdict {
+        let milliseconds = lastMilliseconds ?? Self.patience
+        let synchronization = JournalSynchronization.run(
+            atMost: milliseconds, wake: lastMilliseconds == nil ? wake : -1)
         let wanted = Set(ids)
         let deadline = ContinuousClock.now + .milliseconds(min(Self.readBackPatience, Int(milliseconds)))
         while true {
             let files = JournalFiles(since: Int(since / 1_000_000) - Self.clockSlack)
-            let found = files.find(wanted)
+            var (found, error) = files.find(wanted)
             // After they were found: what is flushed then has them.
             if let error = files.flush() { return .unflushed(error) }
+            if found.count < wanted.count && synchronization == .done {
+                // A clock that was set makes the times of files mean nothing.
+                let all = JournalFiles(since: nil)
+                let (rest, failure) = all.find(wanted.subtracting(found))
+                if let error = all.flush() { return .unflushed(error) }
+                found.formUnion(rest)
+                error = error ?? failure
+            }
             if !found.isEmpty {
-                hasSeen.store(true, ordering: .relaxed)
+                isHopeless.store(false, ordering: .relaxed)
                 isVolatileStorage.store(files.isVolatile, ordering: .relaxed)
             }
             if found.count == wanted.count {
                 // Those that have no number were sent, and no more can be known.
-                return synchronization == .timedOut && ids.isEmpty ? .undecided(found: found) : .confirmed
+                return synchronization == .timedOut && ids.isEmpty ? .undecided(found: found, nil) : .confirmed
             }
-            if synchronization == .done {
-                return verdict(files, found.union(removed(ids, found, since)), wanted, tries)
-            }
-            if files.files.isEmpty, let error = files.error { return .impossible(error) }
-            if deadline < .now || isStopped(within: Self.readBackPause) { return .undecided(found: found) }
+            if files.files.isEmpty, let error { return .impossible(error) }
+            if let error { return .undecided(found: found, error) }
+            if synchronization == .done { return verdict(on: ids, files, found, since, isPatient) }
+            if deadline < .now || isStopped(within: Self.readBackPause) { return .undecided(found: found, nil) }
         }
+    }
+
+    private func verdict(
+        on ids: [EntryID], _ files: borrowing JournalFiles, _ found: Set<EntryID>, _ since: UInt64, _ isPatient: Bool
+    ) -> Verdict {
+        let arrived = found.union(removed(ids, found, since))
+        if arrived.count == ids.count { return .confirmed }
+        let isDiskFull = !files.files.isEmpty && files.freeSpace < Self.scarceSpace
+        // A journald that cannot write is not one that does not mean to.
+        if !arrived.isEmpty || isDiskFull { return .missing(found: arrived, isDiskFull: isDiskFull) }
+        if files.files.isEmpty {
+            return .impossible(SystemError("find", "the files of the journal", code: ENOENT))
+        }
+        if !isPatient || isHopeless.load(ordering: .relaxed) {
+            isHopeless.store(true, ordering: .relaxed)
+            return .impossible(
+                SystemError(
+                    "find what was sent in", "the journal", code: ENOENT,
+                    reason:
+                        "journald does not keep it, or not where this process could look (journald.conf(5), Storage=, MaxLevelStore=)"
+                ))
+        }
+        return .missing(found: [], isDiskFull: false)
     }
 
     /// Those of the entries that have been in the journal and that journald has removed since, to bound what the journal takes: where it
@@ -84,25 +114,6 @@ final class Confirmation: Sendable {
         return first
     }
 
-    private func verdict(
-        _ files: borrowing JournalFiles, _ found: Set<EntryID>, _ wanted: Set<EntryID>, _ tries: Int
-    ) -> Verdict {
-        if found == wanted { return .confirmed }
-        if hasSeen.load(ordering: .relaxed) { return .missing(found: found) }
-        if files.files.isEmpty {
-            return .impossible(files.error ?? SystemError("find", "the files of the journal", code: ENOENT))
-        }
-        // A journald that cannot write is not one that does not mean to.
-        if files.freeSpace < Self.scarceSpace { return .missing(found: found) }
-        if !files.isAnyModified || tries >= Self.maximumTries {
-            return .impossible(
-                SystemError(
-                    "find what was sent in", "the journal", code: ENOENT,
-                    reason: "journald keeps it nowhere where this process could look (journald.conf(5), Storage=)"))
-        }
-        return .missing(found: found)
-    }
-
     /// Has journald write what was sent to it by now.
     func synchronize() -> JournalSynchronization.Outcome {
         JournalSynchronization.run(atMost: Self.patience, wake: wake)
@@ -110,12 +121,7 @@ final class Confirmation: Sendable {
 
     /// Which of the entries are in the journal already.
     ///
-    /// - Parameter since: When they can have been sent at the earliest, in seconds since 1970.
-    func find(_ ids: Set<EntryID>, since: Int) -> Set<EntryID> {
-        let found = JournalFiles(since: since).find(ids)
-        if !found.isEmpty { hasSeen.store(true, ordering: .relaxed) }
-        return found
-    }
+    func find(_ ids: Set<EntryID>) -> Set<EntryID> { JournalFiles(since: nil).find(ids).found }
 
     private func isStopped(within milliseconds: Int32) -> Bool {
         var descriptor = pollfd(fd: wake, events: Int16(POLLIN), revents: 0)

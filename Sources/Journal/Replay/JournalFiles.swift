@@ -19,18 +19,15 @@ struct JournalFiles: ~Copyable {
     private static let volatile = "/run/log/journal"
 
     let files: [File]
-    /// Why a file or a directory could not be opened.
+    /// Why a file or a directory could not be opened: what is not found may be there.
     let error: SystemError?
-    /// Whether any of the files was written to since then.
-    let isAnyModified: Bool
 
     /// Opens the files: those that journald writes to now, and older ones that were written to after `since`.
     ///
-    /// - Parameter since: In seconds since 1970.
-    init(since: Int) {
+    /// - Parameter since: In seconds since 1970; nil for all files.
+    init(since: Int?) {
         var files: [File] = []
         var failure: SystemError?
-        var isAnyModified = false
         for directory in [Self.volatile, Self.persistent].map({ "\($0)/\(Self.directoryName)" }) {
             do throws(SystemError) {
                 let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -40,11 +37,16 @@ struct JournalFiles: ~Copyable {
                     let path = "\(directory)/\(name)"
                     var status = stat()
                     guard stat(path, &status) == 0 else { continue }
-                    let isModified = status.st_mtim.tv_sec >= since
-                    // Those that journald writes to no more have a name with “@” (systemd: journal_file_archive).
-                    guard isModified || !name.contains("@") else { continue }
-                    files.append(File(path, try FileDescriptor(open(path, O_RDONLY | O_CLOEXEC), or: "open", path)))
-                    isAnyModified = isAnyModified || isModified
+                    let isModified = status.st_mtim.tv_sec >= since ?? .min
+                    // Whatever a clock that was set says, journald writes to this one now.
+                    guard isModified || name == "system.journal" else { continue }
+                    do throws(SystemError) {
+                        let file = try FileDescriptor(open(path, O_RDONLY | O_CLOEXEC), or: "open", path)
+                        files.append(File(path, file))
+                    } catch {
+                        // ENOENT: it was renamed or removed in this very moment.
+                        failure = error
+                    }
                 }
             } catch {
                 failure = error
@@ -52,7 +54,6 @@ struct JournalFiles: ~Copyable {
         }
         self.files = files
         self.error = failure
-        self.isAnyModified = isAnyModified
     }
 
     /// What a journald that was killed has left, its successor gives a name with “~” (systemd: journal_file_dispose).
@@ -76,12 +77,12 @@ struct JournalFiles: ~Copyable {
     }
 
     /// The directory below the journal's that is this machine's and our namespace's.
-    private static let directoryName: String = {
+    private static var directoryName: String {
         var id = sd_id128_t()
         guard sd_id128_get_machine(&id) >= 0 else { return "unknown" }
         let text = withUnsafeBytes(of: id) { $0.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
         return JournalNamespace.current.map { "\(text).\($0)" } ?? text
-    }()
+    }
 
     /// Whether all of them are in memory, and gone after a reboot (journald.conf(5), Storage=volatile).
     var isVolatile: Bool { !files.isEmpty && files.allSatisfy { $0.path.hasPrefix(Self.volatile) } }
@@ -104,13 +105,18 @@ struct JournalFiles: ~Copyable {
     }
 
     /// Which of the entries are in the files.
-    func find(_ wanted: Set<EntryID>) -> Set<EntryID> {
+    ///
+    /// - Returns: The entries, and why there may be more of them.
+    func find(_ wanted: Set<EntryID>) -> (found: Set<EntryID>, error: SystemError?) {
         var found: Set<EntryID> = []
+        var error = error
         let streams = Dictionary(grouping: wanted, by: \.stream)
         for file in files {
-            // A file that is damaged has nothing that could be read.
             guard let reader = JournalReader(file.descriptor.rawValue, isAbandoned: file.path.hasSuffix("~"))
-            else { continue }
+            else {
+                error = SystemError("read", file.path, code: EUCLEAN)
+                continue
+            }
             for (stream, ids) in streams {
                 let missing = Set(ids.lazy.map(\.sequence)).subtracting(
                     found.lazy.filter { $0.stream == stream }.map(\.sequence))
@@ -119,6 +125,6 @@ struct JournalFiles: ~Copyable {
                 }
             }
         }
-        return found
+        return (found, error)
     }
 }

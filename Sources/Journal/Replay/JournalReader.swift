@@ -28,10 +28,10 @@ struct JournalReader: ~Copyable {
     private func findUnfinished() -> EntryID? {
         guard seekTail(), let id else { return nil }
         for field: StaticString in ["_SOURCE_REALTIME_TIMESTAMP", EntryID.sequenceField] {
-            guard seekTail(), let value = bytes(of: field) else { continue }
+            guard seekTail(), let value = bytes(of: field).map({ [UInt8]($0) }) else { continue }
             sd_journal_flush_matches(journal)
-            guard sd_journal_add_match(journal, value.baseAddress, value.count) >= 0,
-                sd_journal_seek_tail(journal) >= 0, sd_journal_previous(journal) > 0, self.id == id
+            guard sd_journal_add_match(journal, value, value.count) >= 0, sd_journal_seek_tail(journal) >= 0,
+                sd_journal_previous(journal) > 0, self.id == id
             else { return id }
         }
         return nil
@@ -83,14 +83,15 @@ struct JournalReader: ~Copyable {
     }
 
     private func contains(_ sequence: UInt64, of stream: StreamID) -> Bool {
-        sd_journal_flush_matches(journal)
-        guard add(EntryID.streamField, stream.text), add(EntryID.sequenceField, "\(sequence)") else { return false }
+        guard match(EntryID.streamField, stream.text), add(EntryID.sequenceField, "\(sequence)") else { return false }
         return sd_journal_seek_head(journal) >= 0 && sd_journal_next(journal) > 0
     }
 
+    /// Has only entries come up that have the field and that a process of our user sent: the fields that journald adds itself tell
+    /// ours from those of others, who can name any stream (systemd.journal-fields(7)).
     private func match(_ field: StaticString, _ value: String) -> Bool {
         sd_journal_flush_matches(journal)
-        return add(field, value)
+        return add(field, value) && add("_UID", "\(getuid())") && add("_TRANSPORT", "journal")
     }
 
     private func add(_ field: StaticString, _ value: String) -> Bool {

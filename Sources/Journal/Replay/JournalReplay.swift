@@ -15,15 +15,15 @@ final class JournalReplay: Sendable {
         var finish: @Sendable () -> Bool
     }
 
-    /// How long ``stop()`` waits for the thread, which may be in a call that blocks, in microseconds.
-    private static let stopLimit = 900_000
+    /// How long ``waitForEnd()`` waits for the thread, which may be in a call that blocks, in microseconds.
+    private static let stopLimit = 500_000
 
     private let spool: Spool
     private let report: @Sendable (JournalEvent) -> Void
     /// The stream of this process, none of whose entries an earlier one can have sent.
     private let ownStream: StreamID?
     private let confirmation: Confirmation
-    /// Readable from ``stop()`` on.
+    /// Readable from ``beginToStop()`` on.
     let wake: Int32
     private let isStoppingFlag = Atomic(false)
     /// A thread that ends may still be there when the next one starts.
@@ -61,15 +61,19 @@ final class JournalReplay: Sendable {
         }
     }
 
-    /// Returns when the thread has ended, or after a second.
-    func stop() {
+    /// Has the thread end, and whatever waits for journald.
+    func beginToStop() {
         isStoppingFlag.store(true, ordering: .relaxed)
         eventfd_write(wake, 1)
         spool.stop()
+    }
+
+    /// Returns when the thread has ended, or after a second.
+    func waitForEnd() {
         _ = threads.wait(atMost: Self.stopLimit) { $0 == 0 ? () : nil }
     }
 
-    /// Whether ``stop()`` was called.
+    /// Whether ``beginToStop()`` was called.
     var isStopping: Bool { isStoppingFlag.load(ordering: .relaxed) }
 
     /// Entries replayed.

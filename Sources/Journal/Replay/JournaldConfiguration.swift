@@ -58,7 +58,7 @@ struct JournaldConfiguration {
             case "RateLimitIntervalSec", "RateLimitInterval":
                 rateLimitInterval = value.isEmpty ? 30 : Self.seconds(value) ?? rateLimitInterval
             case "RateLimitBurst":
-                rateLimitBurst = value.isEmpty ? 10_000 : Int(value) ?? rateLimitBurst
+                rateLimitBurst = value.isEmpty ? 10_000 : UInt32(value).map { Int($0) } ?? rateLimitBurst
             case let name:
                 for storage in Storage.allCases {
                     if name == "\(storage.rawValue)MaxUse" { maximumUse[storage] = Self.bytes(value) }
@@ -92,8 +92,9 @@ struct JournaldConfiguration {
     static func bytes(_ text: Substring) -> Int? {
         let shifts: [Character: Int] = ["K": 10, "M": 20, "G": 30, "T": 40]
         let shift = text.last.flatMap { shifts[$0] }
-        guard let number = Double(shift == nil ? text : text.dropLast()), number >= 0, number < 1e15 else { return nil }
-        return Int(clamping: Int64(number) << (shift ?? 0))
+        guard let number = Double(shift == nil ? text : text.dropLast()), number >= 0 else { return nil }
+        let bytes = number * Double(1 << (shift ?? 0))
+        return bytes < 1e18 ? Int(bytes) : nil
     }
 
     /// Bytes that journald may still write (systemd: src/journal/journald-server.c, cache_space_refresh).

@@ -11,6 +11,8 @@ struct Pace {
     /// Entries a second; nil where there is no limit.
     private(set) var rate: Double?
     private var limit: RateLimit?
+    /// The interval of the rate limit, in seconds.
+    var interval: Double? { limit?.interval }
     /// Entries that may be sent now.
     private var allowance = 1.0
     private var updated = ContinuousClock.now

@@ -17,11 +17,12 @@ struct RateLimit: Equatable {
         guard let unit = systemdUnit else { return nil }
         let configuration = JournaldConfiguration.current
         let published = { (name: String) in
-            linkTarget(of: "/run/systemd/units/log-rate-limit-\(name):\(unit)").flatMap { Int($0) }
+            linkTarget(of: "/run/systemd/units/log-rate-limit-\(name):\(unit)").flatMap { UInt64($0) }
         }
         let interval = published("interval").map { Double($0) / 1e6 } ?? configuration.rateLimitInterval
-        let burst = published("burst") ?? configuration.rateLimitBurst
-        if interval <= 0 || burst <= 0 { return nil }
+        // journald counts in an unsigned int.
+        let burst = published("burst").map { Int(UInt32(clamping: $0)) } ?? configuration.rateLimitBurst
+        if interval <= 0 || burst == 0 { return nil }
         return RateLimit(interval: interval, burst: modulated(burst, available: configuration.availableSpace))
     }
 

@@ -24,13 +24,19 @@ struct ReplayRun: ~Copyable {
     /// Entries without a number, of which none can be looked for: after a kill, so many can be in the journal twice.
     private static let maximumUnnumbered = 64
     /// Of what another process has left, how many entries may be in the journal already.
-    private static let maximumLookups = maximumCount + 256
+    private static let maximumLookups = Int64(maximumCount) + 256
     /// How long journald may be busy with what was sent before it counts as lost.
     private static let maximumDoubt = Duration.seconds(120)
     /// Bytes of an entry that may be too large for a file of the journal, of which the smallest has 512 KiB, and how often it must have
     /// failed to arrive.
     private static let suspiciousSize = 256 << 10
     private static let suspiciousMisses = 3
+    /// How long at least entries are sent again that do not arrive, beside twice the interval of the rate limit.
+    private static let minimumPatience = 10.0
+    /// Of entries none of which has arrived, how many are sent again to see whether any does.
+    private static let maximumVain = 64
+    /// How often journald may take an entry and not keep it, though it keeps others.
+    private static let maximumMisses = 5
     private static let maximumPause: Int32 = 30_000
     /// How long a rate limit is believed to hold.
     private static let paceLifetime = Duration.seconds(30)
@@ -57,12 +63,15 @@ struct ReplayRun: ~Copyable {
     private var sendTime: UInt64 = 0
     /// Entries that are in the journal already, though the spool still has them.
     private var present: Set<EntryID> = []
-    /// Of each source, how many entries were looked for before they were sent.
-    private var lookups: [Int: Int] = [:]
+    /// Of each source, up to which number entries are looked for before they are sent.
+    private var lookupEnds: [Int: Int64] = [:]
     /// How often entries that were sent have not arrived.
     private var misses: [EntryID: Int] = [:]
-    /// How often in a row something has not arrived.
+    /// How often in a row something has not arrived, and since when.
     private var failures = 0
+    private var failureStart: ContinuousClock.Instant?
+    /// Whether nothing of what was sent last has arrived.
+    private var isVain = false
     private var doubtStart: ContinuousClock.Instant?
     /// Whether it was said that the journal cannot be flushed.
     private var isUnflushed = false
@@ -166,15 +175,18 @@ struct ReplayRun: ~Copyable {
     private mutating func lookFor(_ items: [SpoolStore.Item]) {
         var wanted: Set<EntryID> = []
         var isFirst = false
-        for item in items where lookups[item.source, default: 0] < Self.maximumLookups {
-            isFirst = isFirst || lookups[item.source] == nil
-            lookups[item.source, default: 0] += 1
-            if let id = ExportFormat.id(of: item.entry.body), id.stream != ownStream { wanted.insert(id) }
+        for item in items {
+            isFirst = isFirst || lookupEnds[item.source] == nil
+            let end = lookupEnds[item.source] ?? item.entry.number + Self.maximumLookups
+            lookupEnds[item.source] = end
+            if item.entry.number < end, let id = ExportFormat.id(of: item.entry.body), id.stream != ownStream {
+                wanted.insert(id)
+            }
         }
-        guard !wanted.isEmpty, let first = items.first else { return }
+        if wanted.isEmpty { return }
         // What that process has sent may still be in journald's queue.
         if isFirst { waitForQueue() }
-        present.formUnion(confirmation.find(wanted, since: Int(first.entry.received / 1_000_000) - 60))
+        present.formUnion(confirmation.find(wanted))
     }
 
     /// Returns when journald has written what was sent to it by now, or does not answer for long.
@@ -186,7 +198,7 @@ struct ReplayRun: ~Copyable {
     /// The entry as journald can take it.
     private func fitting(_ body: [UInt8], _ id: EntryID?) -> [UInt8] {
         if let id, misses[id, default: 0] >= Self.suspiciousMisses, body.count >= Self.suspiciousSize {
-            report(.shortened(bytes: body.count))
+            if misses[id] == Self.suspiciousMisses { report(.shortened(bytes: body.count)) }
             return ExportFormat.shortened(body)
         }
         return ExportFormat.limited(body) ?? body
@@ -238,13 +250,14 @@ struct ReplayRun: ~Copyable {
     private var sentIDs: [EntryID] { window.compactMap(\.id).filter { !present.contains($0) } }
 
     private var isWindowFull: Bool {
-        window.count >= Self.maximumCount || windowBytes >= Self.maximumBytes || unnumbered >= Self.maximumUnnumbered
+        window.count >= (isVain ? Self.maximumVain : Self.maximumCount) || windowBytes >= Self.maximumBytes
+            || unnumbered >= Self.maximumUnnumbered
             || !window.isEmpty && windowStart.duration(to: .now) >= Self.maximumAge
     }
 
     private mutating func confirm(_ hooks: JournalReplay.Hooks) {
         let ids = sentIDs
-        switch confirmation.confirm(ids, since: windowTime, tries: failures) {
+        switch confirmation.confirm(ids, since: windowTime, isPatient: isPatient) {
         case .confirmed:
             if confirmation.isVolatile { report(.volatile) }
             succeed()
@@ -255,19 +268,19 @@ struct ReplayRun: ~Copyable {
             if !isUnflushed { report(.unsendable(error)) }
             isUnflushed = true
             _ = isStopped(within: Self.patience)
-        case .undecided(let found):
+        case .undecided(let found, let error):
             if isStopped { return }
-            let start = doubtStart ?? .now
-            doubtStart = start
-            if start.duration(to: .now) < Self.maximumDoubt {
+            // What is in the queue of a journald that stands still is not lost, however long that takes.
+            if doubtStart == nil || connection.generation == generation && connection.hasUnread { doubtStart = .now }
+            if let start = doubtStart, start.duration(to: .now) < Self.maximumDoubt {
                 _ = isStopped(within: Self.patience)
-            } else if ids.isEmpty {
-                succeed()
             } else {
-                sendAgain(but: found, hooks)
+                let silence = SystemError("hear from", "journald", code: ETIMEDOUT)
+                if found.count < ids.count { report(.unconfirmed(error ?? silence)) }
+                succeed()
             }
-        case .missing(let found):
-            sendAgain(but: found, hooks)
+        case .missing(let found, let isDiskFull):
+            sendAgain(but: found, isDiskFull: isDiskFull, hooks)
         }
     }
 
@@ -277,7 +290,7 @@ struct ReplayRun: ~Copyable {
         count(window.count)
         replayed += window.count
         clearWindow()
-        (present, misses, failures, isUnflushed) = ([], [:], 0, false)
+        (present, misses, failures, failureStart, isVain, isUnflushed) = ([], [:], 0, nil, false, false)
         pace.recover()
         if paceUpdated.duration(to: .now) >= Self.paceLifetime {
             pace.set(RateLimit.current)
@@ -286,14 +299,11 @@ struct ReplayRun: ~Copyable {
     }
 
     /// What has not arrived is sent again, after a pause.
-    private mutating func sendAgain(but found: Set<EntryID>, _ hooks: JournalReplay.Hooks) {
+    private mutating func sendAgain(but found: Set<EntryID>, isDiskFull: Bool, _ hooks: JournalReplay.Hooks) {
+        let sent = sentIDs
+        isVain = found.isEmpty
         present.formUnion(found)
-        var missing = 0
-        for sent in window {
-            guard let id = sent.id, !present.contains(id) else { continue }
-            missing += 1
-            misses[id, default: 0] += sent.size >= Self.suspiciousSize ? 1 : 0
-        }
+        if !isDiskFull && !isDoubtful { countMisses() }
         forgetUnnumbered()
         forgetWindow { [present] sent in sent.id.map { present.contains($0) } ?? true }
         clearWindow()
@@ -302,9 +312,35 @@ struct ReplayRun: ~Copyable {
         // With journald its queue has gone, and nothing has to be slower for that.
         if isDoubtful { return }
         failures += 1
-        if failures == 1 { report(.missing(entries: missing)) }
+        if failures == 1 { report(.missing(entries: sent.count - found.count)) }
+        failureStart = failureStart ?? .now
         pace.slowDown()
         _ = isStopped(within: min(Self.maximumPause, 250 << Int32(min(failures, 8))))
+    }
+
+    /// Counts how often journald has taken an entry and not kept it, though it keeps one that comes later; one that it never keeps must not
+    /// hold up the others.
+    private mutating func countMisses() {
+        let last = window.lastIndex { $0.id.map { present.contains($0) } ?? false } ?? 0
+        var refused = 0
+        for (index, entry) in window.enumerated() {
+            guard let id = entry.id, !present.contains(id) else { continue }
+            let isLarge = entry.size >= Self.suspiciousSize
+            guard isLarge || index < last else { continue }
+            misses[id, default: 0] += 1
+            if !isPatient && misses[id, default: 0] >= Self.maximumMisses {
+                refused += 1
+                present.insert(id)
+            }
+        }
+        if refused > 0 { report(.refused(entries: refused)) }
+    }
+
+    /// Whether what does not arrive may still be kept from the journal by the rate limit, which others of the unit can have used up.
+    private var isPatient: Bool {
+        guard let failureStart else { return true }
+        let limit = max(Self.minimumPatience, 2 * (pace.interval ?? 0))
+        return failures < Self.suspiciousMisses || failureStart.duration(to: .now) < .seconds(limit)
     }
 
     private mutating func clearWindow() {
@@ -330,14 +366,12 @@ struct ReplayRun: ~Copyable {
     private mutating func confirmAtLast() {
         forgetUnnumbered()
         if window.isEmpty { return }
-        let verdict = confirmation.confirm(
-            sentIDs, since: windowTime, tries: failures, atMost: 300)
-        switch verdict {
+        switch confirmation.confirm(sentIDs, since: windowTime, isPatient: true, lastMilliseconds: 300) {
         case .confirmed: succeed()
-        case .missing(let found), .undecided(let found):
+        case .missing(let found, _), .undecided(let found, _):
             forgetWindow { sent in sent.id.map { found.contains($0) || present.contains($0) } ?? true }
-        case .impossible: succeed()
-        case .unflushed: break
+        // The next process finds out.
+        case .impossible, .unflushed: break
         }
     }
 }

@@ -114,10 +114,11 @@ final class EndWatch: Sendable {
         return state.withLock { $0.reason == .cancelled || $0.interrupts > 1 }
     }
 
-    /// Waits, once there is a ``reason``, for what may make the end urgent, until `other` becomes readable or the time is up.
-    func waitForUrgency(for duration: Duration, or other: Int32?) {
-        var descriptors = [signals.rawValue, urgency.rawValue].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        if let other { descriptors.append(pollfd(fd: other, events: Int16(POLLIN), revents: 0)) }
+    /// Waits, once there is a ``reason``, for what may make the end urgent, until one of `others` becomes readable or the time
+    /// is up.
+    func waitForUrgency(for duration: Duration, or others: [Int32]) {
+        let all = [signals.rawValue, urgency.rawValue] + others
+        var descriptors = all.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         poll(&descriptors, nfds_t(descriptors.count), duration.pollTimeout)
     }
 

@@ -59,6 +59,10 @@ struct ExtensionLifecycle {
     /// How long to wait for the end of osqueryd, which itself kills an extension 11 s after SIGTERM (osquery: core/watcher.cpp,
     /// stopChild, with --alarm_timeout=15).
     private static let endLimit = Duration.seconds(10)
+    /// How long calls under way have when the server stops.
+    private static let stopLimit = Duration.milliseconds(600)
+    /// How often the socket is made again.
+    private static let maximumSuccessors = 8
     /// Between looks whether osqueryd has ended, where the kernel does not tell.
     private static let endInterval = Duration.milliseconds(50)
 
@@ -127,7 +131,7 @@ struct ExtensionLifecycle {
             let hasWaited = serveUntilEnd(of: registration.manager, registration.server)
             if !registration.manager.hasEnded, hasWaited || reason != .shutdown { deregister(registration) }
         }
-        registration.server.stop(within: .milliseconds(600))
+        registration.server.stop(within: Self.stopLimit)
     }
 
     /// Goes on serving until the process that registered us has ended: on SIGTERM osqueryd's worker first finishes the query
@@ -135,6 +139,10 @@ struct ExtensionLifecycle {
     /// as its child, or is that process, cannot wait for it in turn.
     ///
     /// - Returns: Whether it was waited for.
+    ///
+    /// When osqueryd's worker ends, it removes all names that begin with that of its own socket and a dot, those of extensions
+    /// among them, and only then finishes the query (osquery: extensions/interface.cpp, ~ExtensionRunnerInterface). Each
+    /// result looks for the name again, so it is made again.
     private func serveUntilEnd(of manager: borrowing ManagerProcess, _ server: ExtensionServer) -> Bool {
         let waitsForUs = manager.pid.map { $0 == end.parentAtStart || $0 == getpid() } ?? false
         if waitsForUs || manager.hasEnded || end.isUrgent { return false }
@@ -142,7 +150,19 @@ struct ExtensionLifecycle {
         logger.notice(
             "The extension serves \(osqueryd) until that has ended, for at most \(Self.endLimit.components.seconds) s.")
         let deadline = Deadline(in: Self.endLimit)
+        let name = NameWatch(server.socketPath)
+        var successors: [ExtensionServer] = []
+        defer { for successor in successors { successor.stop(within: Self.stopLimit) } }
         while !manager.hasEnded {
+            if name.isRemoved(), successors.count < Self.maximumSuccessors {
+                do {
+                    let successor = try server.successor()
+                    successors.append(successor)
+                    try successor.start()
+                } catch {
+                    logger.error("osqueryd has removed the extension's socket, and it cannot be made again: \(error)")
+                }
+            }
             if end.isUrgent {
                 logger.notice("\(osqueryd) has not ended, and is not waited for any longer.")
                 return true
@@ -152,8 +172,9 @@ struct ExtensionLifecycle {
                     "\(osqueryd) has not ended. The extension ends all the same: what is logged from now on is lost.")
                 return true
             }
-            let pause = manager.descriptor == nil ? Self.endInterval : interval
-            end.waitForUrgency(for: min(pause, deadline.remaining), or: manager.descriptor)
+            let descriptors = [manager.descriptor, name.descriptor].compactMap(\.self)
+            let pause = descriptors.count < 2 ? Self.endInterval : interval
+            end.waitForUrgency(for: min(pause, deadline.remaining), or: descriptors)
             server.closeIdleConnections()
         }
         return true

@@ -48,6 +48,12 @@ package final class ExtensionServer: Sendable {
         self.onShutdown = onShutdown
     }
 
+    /// Another server at the same path, which answers the same, for a socket whose name was removed. It is not started.
+    func successor() throws(SystemError) -> ExtensionServer {
+        try ExtensionServer(
+            socketPath: socketPath, processor: processor, activity: activity, logger: logger, onShutdown: onShutdown)
+    }
+
     /// Starts to answer.
     package func start() throws(SystemError) {
         try BlockingThread.start { self.watch() }

@@ -16,7 +16,7 @@ extension Logger {
             warning("\(reason) Logs are kept on disk, and come into the journal later.")
         case .replaying(let rate):
             let pace =
-                rate.map {
+                rate.flatMap { $0 < 10_000 ? $0 : nil }.map {
                     " It takes half of journald's rate limit for this unit, \(Int($0)) entries a second; the packaged drop-in lifts that limit."
                 } ?? ""
             notice("systemd-journald takes logs again: those kept on disk are brought into the journal.\(pace)")
@@ -57,6 +57,12 @@ extension Logger {
                 systemd-journald took \(Words.entries(entries)) that \(entries == 1 ? "is" : "are") not in the journal: \
                 \(entries == 1 ? "it is" : "they are") kept on disk and sent again, more slowly, and logs that follow wait. Look at the \
                 free space of the journal's disk, and at the unit's rate limit.
+                """)
+        case .refused(let entries):
+            error(
+                """
+                systemd-journald does not keep \(Words.entries(entries)) of those that it took: look at MaxLevelStore= (journald.conf(5)), and \
+                at LogLevelMax= and LogFilterPatterns= of the unit (systemd.exec(5)).
                 """)
         case .shortened(let bytes):
             error(
