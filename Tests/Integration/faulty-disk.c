@@ -1,6 +1,6 @@
 /* Preloaded into the extension: writes to the spool, flushes of it or both fail for as long as the first byte of the file that FAULTS
    names says so: 1 no space, 2 a bad disk, 4 flushes fail, 8 files cannot be cut, 16 a disk that is bad from the first flush on, 32 writes
-   that get no further than half.
+   that get no further than half, 64 a disk that hangs.
 
    What is done to the spool's files is noted in the file that TRACE names: “write INODE OFFSET COUNT” and the bytes, “cut INODE SIZE 0”,
    “flush INODE 0 0”, and “fail INODE 0 0” for a flush that failed. */
@@ -73,6 +73,8 @@ static int fails(int file, int flags)
 {
     char path[PATH_MAX];
 
+    while (*faults & 64 && is_spool(file, path))
+        usleep(1000);
     if (!(*faults & 16))
         has_failed = 0;
     if (!(*faults & flags) && !(has_failed && flags & 16))

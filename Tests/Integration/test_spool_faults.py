@@ -18,7 +18,7 @@ import pytest
 from conftest import EXTENSION, Journal, RunningExtension, text_of
 from load import FAST, Load, all_there, entries_of, small_disk, text
 from osqueryd import connect, wait_until
-from test_spool_model import BAD_DISK, BAD_FLUSH, BAD_FROM_FLUSH, DECOY, HALF_WRITES, NO_SPACE, NO_TRUNCATE
+from test_spool_model import BAD_DISK, BAD_FLUSH, BAD_FROM_FLUSH, DECOY, HALF_WRITES, HANGS, NO_SPACE, NO_TRUNCATE
 
 NOW = {"OSQUERY_JOURNAL_WAIT": "0"}
 UNNUMBERED = {**NOW, "OSQUERY_JOURNAL_SEQUENCE": "0"}
@@ -461,6 +461,32 @@ def faults(tmp_path, faulty_disk, monkeypatch):
     monkeypatch.setenv("LD_PRELOAD", faulty_disk)
     monkeypatch.setenv("FAULTS", str(path))
     return path
+
+
+@pytest.mark.parametrize("spools", [False, True], ids=["idle", "in_an_outage"])
+def test_a_disk_that_hangs_holds_up_neither_lines_nor_the_end_while_journald_takes_entries(manager, run, journal, journald, faults, spools):
+    extension = run()
+    with failing(faults, HANGS):
+        # The first one, with which the stream is opened.
+        send(manager, "hang", range(5))
+        assert entries_of(journal, "hang", 0) == list(range(5))
+        if spools:
+            journald.leave()
+            caller = threading.Thread(target=swallow, args=(manager,))
+            caller.start()
+            time.sleep(0.3)
+        extension.process.terminate()
+        # A second, a bit of which is the server's; before, it did not end.
+        assert extension.process.wait(5) == 0
+    if spools:
+        caller.join(5)
+        assert not caller.is_alive()
+
+
+def swallow(manager):
+    """A call that is not answered."""
+    with contextlib.suppress(Exception):
+        manager.result(text("hang", 0, 5))
 
 
 def test_a_torn_entry_on_a_full_disk_stops_nothing(manager, run, journal, journald, tmp_path):

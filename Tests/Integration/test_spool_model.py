@@ -14,7 +14,7 @@ from conftest import RunningExtension
 from osqueryd import wait_until
 
 #: See faulty-disk.c.
-NO_SPACE, BAD_DISK, BAD_FLUSH, NO_TRUNCATE, BAD_FROM_FLUSH, HALF_WRITES = 1, 2, 4, 8, 16, 32
+NO_SPACE, BAD_DISK, BAD_FLUSH, NO_TRUNCATE, BAD_FROM_FLUSH, HALF_WRITES, HANGS = 1, 2, 4, 8, 16, 32, 64
 ROUNDS = 50
 #: What a reader that trusts the bytes of a value would take for an entry.
 DECOY = "\\n__CURSOR=tutorial-extension;i=0000000000000009;l=000000000000000a;c=0000000000000000\\nSYSLOG_IDENTIFIER=sshd\\nPRIORITY=0\\n\\n"
