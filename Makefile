@@ -95,7 +95,7 @@ test-integration: test-packages build examples .build/peer/peer $(VENV)/ready
 	EXTENSION=$(CURDIR)/build/$(NAME).ext Tests/Integration/with-systemd $(VENV)/bin/python $(PYTEST) -m systemd Tests/Integration
 
 # The server and the writer, with real peers, under AddressSanitizer and ThreadSanitizer. Left out is what measures memory or time.
-SANITIZED := (bad_input or life_cycle or journal) and not memory and not older_kernel and not 16_mib and not 50_000 and not stalled and not faults \
+SANITIZED := (bad_input or life_cycle or journal) and not memory and not older_kernel and not 16_mib and not 50_000 and not stalled and not flushed_between and not in_the_middle and not faults \
 	or (faults and (removed or clean or bound or full_disk or 20_times or header or looks_like)) or 50_rounds
 test-sanitizers: test-packages $(VENV)/ready
 	for kind in address thread; do \
