@@ -287,7 +287,8 @@ def test_stop_leaves_no_process_and_no_socket():
     assert time.monotonic() - begin < 5
     assert run("systemctl", "show", "--value", "-p", "Result", "osqueryd.service").strip() == "success"
     assert not [pid for pid in found if os.path.exists(f"/proc/{pid}")]
-    assert sockets(answering=True) == set() and sockets(answering=False) == dead
+    # The worker has removed those that killed processes had left, too.
+    assert sockets(answering=True) == set() and sockets(answering=False) <= dead
     run("systemctl", "start", "osqueryd.service")
 
 
