@@ -6,6 +6,7 @@ On SIGTERM it logs ROWS results over SECONDS, in between the answer to the live 
 standard output, a JSON object a line. A line “calls” on standard input has it say what it was called.
 """
 
+import contextlib
 import glob
 import json
 import os
@@ -93,7 +94,8 @@ def main():
         # osqueryd's worker takes the names of all sockets with it, and only then finishes its query (osquery:
         # extensions/interface.cpp, removeStalePaths).
         for name in glob.glob(f"{path}*") if not os.environ.get("KEEPS_NAMES") else []:
-            os.unlink(name)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
         time.sleep(0.05)
         worker.finish_query(rows, seconds)
         os._exit(0)

@@ -8,6 +8,7 @@ acknowledged. On SIGTERM it ends, as osqueryd's does: where QUERY is there, a qu
 2 s, and logs its rows. How many it has recorded as delivered so far is in recorded.
 """
 
+import contextlib
 import glob
 import json
 import os
@@ -77,7 +78,8 @@ def worker(options):
         is_ending.append(True)
         # With all sockets' names, and only then the query is finished (osquery: extensions/interface.cpp, removeStalePaths).
         for name in glob.glob(f"{socket}*"):
-            os.unlink(name)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
 
     signal.signal(signal.SIGTERM, end)
     while not is_ending:
