@@ -483,7 +483,7 @@ def test_it_ends_though_journald_stands_still_with_a_full_queue(manager, run, jo
         # It hung for as long as journald stood still; a second is the bound, and the machine may be slow.
         begin = time.monotonic()
         assert extension.end() == 0
-        assert time.monotonic() - begin < 3
+        assert time.monotonic() - begin < 8
         os.kill(journald.pid, signal.SIGCONT)
     extension = run()
     replayed(extension)
