@@ -58,6 +58,8 @@ struct ReplayRun: ~Copyable {
     /// The connection that it was sent on, and whether that is no more.
     private var generation = 0
     private var isDoubtful = false
+    /// Whether the window was to be confirmed before an entry that is in memory only was sent.
+    private var hasConfirmedEarly = false
     /// When the first of the window was sent, in microseconds since 1970.
     private var windowTime: UInt64 = 0
     private var sendTime: UInt64 = 0
@@ -121,6 +123,11 @@ struct ReplayRun: ~Copyable {
             case .stored(let items):
                 replay(items)
                 if isWindowFull { confirm(hooks) }
+            case .pending where !window.isEmpty && !hasConfirmedEarly:
+                // A database of which all is forgotten can be appended to, whatever commit has failed.
+                spool.finish(sent: false)
+                hasConfirmedEarly = true
+                confirm(hooks)
             case .pending(let entry):
                 // Once: others may put it onto the disk meanwhile.
                 let isSent = send(ExportFormat.limited(entry.body) ?? entry.body, isStored: false)
@@ -344,6 +351,7 @@ struct ReplayRun: ~Copyable {
     }
 
     private mutating func clearWindow() {
+        hasConfirmedEarly = false
         window.removeAll()
         (windowBytes, unnumbered, doubtStart) = (0, 0, nil)
     }
