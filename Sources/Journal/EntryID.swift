@@ -21,6 +21,14 @@ struct StreamID: Hashable, Sendable {
         self.init(high: high, low: low)
     }
 
+    /// An identifier of libsystemd's (sd-id128(3)).
+    init(_ id: sd_id128_t) {
+        let words = withUnsafeBytes(of: id) { bytes in
+            [0, 8].map { UInt64(bigEndian: bytes.load(fromByteOffset: $0, as: UInt64.self)) }
+        }
+        self.init(high: words[0], low: words[1])
+    }
+
     /// 32 hexadecimal digits.
     var text: String { hexadecimal(high) + hexadecimal(low) }
 }

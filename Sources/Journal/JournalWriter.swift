@@ -218,8 +218,8 @@ package final class JournalWriter: Sendable {
         while true {
             let left = ContinuousClock.now.duration(to: deadline) / .milliseconds(1)
             let descriptors = state.withLock { $0.connection.descriptors }
-            JournalConnection.wait(descriptors, Int32(max(0, left)) + 1, wake: replay.wake)
-            let isLast = left <= 0 || replay.isStopping
+            JournalConnection.wait(descriptors, Int32(max(0, left)) + 1, wake: replay.end.descriptor)
+            let isLast = left <= 0 || replay.end.isSet
             let place: Place? = state.change { state in
                 let outcome = send(entry, &state)
                 let place: Place
@@ -364,9 +364,7 @@ package final class JournalWriter: Sendable {
     private static var currentBootID: String {
         var id = sd_id128_t()
         guard sd_id128_get_boot(&id) == 0 else { return String(repeating: "0", count: 32) }
-        return withUnsafeBytes(of: id) { bytes in
-            bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-        }
+        return StreamID(id).text
     }
 }
 

@@ -1,4 +1,3 @@
-import CLinux
 import CSystemd
 import Glibc
 package import SystemCalls
@@ -20,7 +19,7 @@ package final class RateLimitWatch: Sendable {
     /// The systemd unit that this process belongs to.
     package let unit: String
     private let state = Lock(State())
-    private let wake: Int32
+    private let end = WakeEvent()
     private let report: @Sendable (JournalEvent) -> Void
 
     /// Nil for a process that belongs to no unit: journald limits none such.
@@ -28,33 +27,23 @@ package final class RateLimitWatch: Sendable {
         guard let unit = systemdUnit else { return nil }
         self.unit = unit
         self.report = report
-        wake = eventfd(0, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
-    }
-
-    deinit {
-        close(wake)
     }
 
     /// Looks from time to time, on a thread of its own, until ``stop()``.
     package func start() throws(SystemError) {
         try BlockingThread.start {
-            while !self.isStopped(within: Self.pause) { self.look() }
+            while !self.end.isSet(within: Self.pause) { self.look() }
         }
     }
 
     package func stop() {
-        eventfd_write(wake, 1)
+        end.set()
     }
 
     /// Entries of the unit, osqueryd's own words on stderr among them, that journald has dropped since this process started.
     package var dropped: UInt64 {
         look()
         return state.withLock { $0.dropped }
-    }
-
-    private func isStopped(within milliseconds: Int32) -> Bool {
-        var descriptor = pollfd(fd: wake, events: Int16(POLLIN), revents: 0)
-        return poll(&descriptor, 1, milliseconds) > 0
     }
 
     private func look() {

@@ -27,14 +27,14 @@ final class Confirmation: Sendable {
     /// Seconds by which the times of files may be off.
     private static let clockSlack = 2
 
-    private let wake: Int32
+    private let end: WakeEvent
     /// Whether it was taken that entries cannot be found, and none was since.
     private let isHopeless = Atomic(false)
     private let isVolatileStorage = Atomic(false)
 
-    /// - Parameter wake: A descriptor that ends all waiting early when it is readable.
-    init(wake: Int32) {
-        self.wake = wake
+    /// - Parameter end: Ends all waiting early when it is set.
+    init(end: WakeEvent) {
+        self.end = end
     }
 
     /// Whether what was found last is in memory only.
@@ -50,7 +50,7 @@ final class Confirmation: Sendable {
     func confirm(_ ids: [EntryID], since: UInt64, isPatient: Bool, lastMilliseconds: Int32? = nil) -> Verdict {
         let milliseconds = lastMilliseconds ?? Self.patience
         let synchronization = JournalSynchronization.run(
-            atMost: milliseconds, wake: lastMilliseconds == nil ? wake : -1)
+            atMost: milliseconds, wake: lastMilliseconds == nil ? end.descriptor : -1)
         let wanted = Set(ids)
         let deadline = ContinuousClock.now + .milliseconds(min(Self.readBackPatience, Int(milliseconds)))
         while true {
@@ -77,7 +77,7 @@ final class Confirmation: Sendable {
             if files.files.isEmpty, let error { return .impossible(error) }
             if let error { return .undecided(found: found, error) }
             if synchronization == .done { return verdict(on: ids, files, found, since, isPatient) }
-            if deadline < .now || isStopped(within: Self.readBackPause) { return .undecided(found: found, nil) }
+            if deadline < .now || end.isSet(within: Self.readBackPause) { return .undecided(found: found, nil) }
         }
     }
 
@@ -116,15 +116,10 @@ final class Confirmation: Sendable {
 
     /// Has journald write what was sent to it by now.
     func synchronize() -> JournalSynchronization.Outcome {
-        JournalSynchronization.run(atMost: Self.patience, wake: wake)
+        JournalSynchronization.run(atMost: Self.patience, wake: end.descriptor)
     }
 
     /// Which of the entries are in the journal already.
     ///
     func find(_ ids: Set<EntryID>) -> Set<EntryID> { JournalFiles(since: nil).find(ids).found }
-
-    private func isStopped(within milliseconds: Int32) -> Bool {
-        var descriptor = pollfd(fd: wake, events: Int16(POLLIN), revents: 0)
-        return poll(&descriptor, 1, milliseconds) > 0
-    }
 }

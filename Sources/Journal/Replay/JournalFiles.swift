@@ -80,7 +80,7 @@ struct JournalFiles: ~Copyable {
     private static var directoryName: String {
         var id = sd_id128_t()
         guard sd_id128_get_machine(&id) >= 0 else { return "unknown" }
-        let text = withUnsafeBytes(of: id) { $0.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+        let text = StreamID(id).text
         return JournalNamespace.current.map { "\(text).\($0)" } ?? text
     }
 

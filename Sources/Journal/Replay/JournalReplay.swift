@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import Synchronization
 import SystemCalls
@@ -23,9 +22,8 @@ final class JournalReplay: Sendable {
     /// The stream of this process, none of whose entries an earlier one can have sent.
     private let ownStream: StreamID?
     private let confirmation: Confirmation
-    /// Readable from ``beginToStop()`` on.
-    let wake: Int32
-    private let isStoppingFlag = Atomic(false)
+    /// Set by ``beginToStop()``.
+    let end = WakeEvent()
     /// A thread that ends may still be there when the next one starts.
     private let threads = Condition(0)
     private let replayed = Atomic<UInt64>(0)
@@ -36,12 +34,7 @@ final class JournalReplay: Sendable {
         self.spool = spool
         self.ownStream = ownStream
         self.report = report
-        wake = eventfd(0, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
-        confirmation = Confirmation(wake: wake)
-    }
-
-    deinit {
-        close(wake)
+        confirmation = Confirmation(end: end)
     }
 
     /// Starts to replay.
@@ -50,7 +43,7 @@ final class JournalReplay: Sendable {
         do {
             try BlockingThread.start {
                 var run = ReplayRun(
-                    spool: self.spool, confirmation: self.confirmation, ownStream: self.ownStream, wake: self.wake,
+                    spool: self.spool, confirmation: self.confirmation, ownStream: self.ownStream, end: self.end,
                     report: self.reportOnce, count: { self.replayed.add(UInt64($0), ordering: .relaxed) })
                 run.run(hooks)
                 self.threads.change { $0 -= 1 }
@@ -63,18 +56,14 @@ final class JournalReplay: Sendable {
 
     /// Has the thread end, and whatever waits for journald.
     func beginToStop() {
-        isStoppingFlag.store(true, ordering: .relaxed)
-        eventfd_write(wake, 1)
+        end.set()
         spool.stop()
     }
 
-    /// Returns when the thread has ended, or after a second.
+    /// Returns when the thread has ended, or after half a second.
     func waitForEnd() {
         _ = threads.wait(atMost: Self.stopLimit) { $0 == 0 ? () : nil }
     }
-
-    /// Whether ``beginToStop()`` was called.
-    var isStopping: Bool { isStoppingFlag.load(ordering: .relaxed) }
 
     /// Entries replayed.
     var count: UInt64 { replayed.load(ordering: .relaxed) }

@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import SystemCalls
 
@@ -44,7 +43,7 @@ struct ReplayRun: ~Copyable {
     private let spool: Spool
     private let confirmation: Confirmation
     private let ownStream: StreamID?
-    private let wake: Int32
+    private let end: WakeEvent
     private let report: (JournalEvent) -> Void
     private let count: (Int) -> Void
 
@@ -80,29 +79,22 @@ struct ReplayRun: ~Copyable {
     private var replayed = 0
 
     init(
-        spool: Spool, confirmation: Confirmation, ownStream: StreamID?, wake: Int32,
+        spool: Spool, confirmation: Confirmation, ownStream: StreamID?, end: WakeEvent,
         report: @escaping (JournalEvent) -> Void, count: @escaping (Int) -> Void
     ) {
         self.spool = spool
         self.confirmation = confirmation
         self.ownStream = ownStream
-        self.wake = wake
+        self.end = end
         self.report = report
         self.count = count
-    }
-
-    private var isStopped: Bool { isStopped(within: 0) }
-
-    private func isStopped(within milliseconds: Int32) -> Bool {
-        var descriptor = pollfd(fd: wake, events: Int16(POLLIN), revents: 0)
-        return poll(&descriptor, 1, milliseconds) > 0
     }
 
     mutating func run(_ hooks: JournalReplay.Hooks) {
         var hasBegun = false
         var hasFailed = false
-        while !isStopped {
-            guard case .some = connection.room(waiting: Self.patience, wake: wake) else { continue }
+        while !end.isSet {
+            guard case .some = connection.room(waiting: Self.patience, wake: end.descriptor) else { continue }
             if isDoubtful {
                 // Before anything else is sent: what is missing comes first.
                 confirm(hooks)
@@ -136,7 +128,7 @@ struct ReplayRun: ~Copyable {
                     count(1)
                     replayed += 1
                 } else if !isDoubtful {
-                    _ = isStopped(within: Self.patience)
+                    _ = end.isSet(within: Self.patience)
                 }
             case .nothing where !window.isEmpty:
                 hooks.caughtUp()
@@ -145,7 +137,7 @@ struct ReplayRun: ~Copyable {
                 spool.pause(Int(Self.patience))
             case .nothing:
                 spool.settle()
-                if !isStopped && hooks.finish() { return report(.replayed(entries: replayed)) }
+                if !end.isSet && hooks.finish() { return report(.replayed(entries: replayed)) }
             }
         }
         confirmAtLast()
@@ -184,9 +176,9 @@ struct ReplayRun: ~Copyable {
         var isFirst = false
         for item in items {
             isFirst = isFirst || lookupEnds[item.source] == nil
-            let end = lookupEnds[item.source] ?? item.entry.number + Self.maximumLookups
-            lookupEnds[item.source] = end
-            if item.entry.number < end, let id = ExportFormat.id(of: item.entry.body), id.stream != ownStream {
+            let last = lookupEnds[item.source] ?? item.entry.number + Self.maximumLookups
+            lookupEnds[item.source] = last
+            if item.entry.number < last, let id = ExportFormat.id(of: item.entry.body), id.stream != ownStream {
                 wanted.insert(id)
             }
         }
@@ -199,7 +191,7 @@ struct ReplayRun: ~Copyable {
     /// Returns when journald has written what was sent to it by now, or does not answer for long.
     private func waitForQueue() {
         let start = ContinuousClock.now
-        while confirmation.synchronize() == .timedOut, !isStopped, start.duration(to: .now) < Self.maximumDoubt {}
+        while confirmation.synchronize() == .timedOut, !end.isSet, start.duration(to: .now) < Self.maximumDoubt {}
     }
 
     /// The entry as journald can take it.
@@ -216,7 +208,7 @@ struct ReplayRun: ~Copyable {
     /// - Parameter isStored: Whether it is on the disk, where it can wait. Otherwise it is tried once.
     private mutating func send(_ body: [UInt8], isStored: Bool) -> Bool {
         while let pause = pace.take() {
-            if isStopped(within: pause) { return false }
+            if end.isSet(within: pause) { return false }
         }
         var failures = 0
         while true {
@@ -231,15 +223,15 @@ struct ReplayRun: ~Copyable {
                 guard isStored else { return false }
                 // Perhaps for long: what cannot be looked for is not to come again if this process ends meanwhile.
                 forgetUnnumbered()
-                _ = connection.room(waiting: Self.patience, wake: wake)
+                _ = connection.room(waiting: Self.patience, wake: end.descriptor)
             case .failed(let error):
                 if sendByLibrary(body) && !connection.hasChanged() { return true }
                 failures += 1
                 if failures == 2 { report(.unsendable(error)) }
                 guard isStored else { return false }
-                _ = isStopped(within: Self.patience)
+                _ = end.isSet(within: Self.patience)
             }
-            if isStopped { return false }
+            if end.isSet { return false }
         }
     }
 
@@ -274,13 +266,13 @@ struct ReplayRun: ~Copyable {
         case .unflushed(let error):
             if !isUnflushed { report(.unsendable(error)) }
             isUnflushed = true
-            _ = isStopped(within: Self.patience)
+            _ = end.isSet(within: Self.patience)
         case .undecided(let found, let error):
-            if isStopped { return }
+            if end.isSet { return }
             // What is in the queue of a journald that stands still is not lost, however long that takes.
             if doubtStart == nil || connection.generation == generation && connection.hasUnread { doubtStart = .now }
             if let start = doubtStart, start.duration(to: .now) < Self.maximumDoubt {
-                _ = isStopped(within: Self.patience)
+                _ = end.isSet(within: Self.patience)
             } else {
                 let silence = SystemError("hear from", "journald", code: ETIMEDOUT)
                 if found.count < ids.count { report(.unconfirmed(error ?? silence)) }
@@ -322,7 +314,7 @@ struct ReplayRun: ~Copyable {
         if failures == 1 { report(.missing(entries: sent.count - found.count)) }
         failureStart = failureStart ?? .now
         pace.slowDown()
-        _ = isStopped(within: min(Self.maximumPause, 250 << Int32(min(failures, 8))))
+        _ = end.isSet(within: min(Self.maximumPause, 250 << Int32(min(failures, 8))))
     }
 
     /// Counts how often journald has taken an entry and not kept it, though it keeps one that comes later; one that it never keeps must not
