@@ -10,6 +10,7 @@ import tempfile
 import time
 
 import pytest
+from load import NOW
 from osqueryd import Manager, wait_until
 from worker import WorkerProcess
 
@@ -183,10 +184,15 @@ def spool(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def faulty_disk(tmp_path_factory):
     """A library that makes the disk fail, to be preloaded: see faulty-disk.c."""
-    library = tmp_path_factory.mktemp("preload") / "faulty-disk.so"
-    source = os.path.join(os.path.dirname(__file__), "faulty-disk.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, source, "-ldl"], check=True)
-    return str(library)
+    return preloaded("faulty-disk.c", tmp_path_factory.mktemp("preload"))
+
+
+def preloaded(source, folder):
+    """A library to be preloaded, compiled into a folder."""
+    library = os.path.join(folder, source.removesuffix(".c") + ".so")
+    path = os.path.join(os.path.dirname(__file__), source)
+    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, path, "-ldl"], check=True)
+    return library
 
 
 @pytest.fixture
@@ -230,6 +236,22 @@ def start(manager):
     for extension in started:
         if extension.process.poll() is None:
             extension.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def run(manager):
+    """Starts extensions one after the other, and ends those that a test leaves running."""
+    running = []
+
+    def run(env=NOW, **options):
+        manager.registered.clear()
+        running.append(RunningExtension(manager, env=env, **options))
+        manager.wait_for_registration()
+        return running[-1]
+
+    yield run
+    for extension in running:
+        extension.end(signal.SIGKILL)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from osqueryd import wait_until
 # What marks the entries that open a stream and close it.
 OPENED = "2cc246c37e2c45388385f8b2b6665767"
 CLOSED = "71930729557f418b9f6a903ac30bf017"
+NOW = {"OSQUERY_JOURNAL_WAIT": "0"}
 FAST = {"OSQUERY_JOURNAL_WAIT": "0.2"}
 
 
@@ -45,6 +46,11 @@ class Load:
 
 def text(name, caller, number):
     return f'{{"name":"{name}{caller}","counter":{number}}}'
+
+
+def send(manager, name, numbers):
+    for number in numbers:
+        manager.result(text(name, 0, number))
 
 
 def entries_of(journal, name, caller):

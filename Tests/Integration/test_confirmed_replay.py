@@ -12,29 +12,12 @@ import subprocess
 import time
 
 import pytest
-from conftest import Journald, RunningExtension, text_of
-from load import CLOSED, FAST, OPENED, Load, entries_of, text
+from conftest import Journald, preloaded, text_of
+from load import CLOSED, FAST, NOW, OPENED, Load, entries_of, send
 from osqueryd import wait_until
 
-NOW = {"OSQUERY_JOURNAL_WAIT": "0"}
 CONFIGURATION = "/run/systemd/journald.conf.d/zz-test.conf"
 VARLINK = "/run/systemd/journal/io.systemd.journal"
-
-
-@pytest.fixture
-def run(manager):
-    """Starts extensions one after the other, and ends those that a test leaves running."""
-    running = []
-
-    def run(env=NOW, **options):
-        manager.registered.clear()
-        running.append(RunningExtension(manager, env=env, **options))
-        manager.wait_for_registration()
-        return running[-1]
-
-    yield run
-    for extension in running:
-        extension.end(signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -56,11 +39,6 @@ def restart(journald):
         journald.kill()
     journald.start()
     wait_until(lambda: subprocess.run(["journalctl", "--sync"], capture_output=True).returncode == 0, 20, 0.05)
-
-
-def send(manager, name, numbers):
-    for number in numbers:
-        manager.result(text(name, 0, number))
 
 
 def replayed(extension, timeout=30):
@@ -494,10 +472,7 @@ def test_it_ends_though_journald_stands_still_with_a_full_queue(manager, run, jo
 @pytest.fixture
 def unavailable(tmp_path):
     """A library to be preloaded: see unavailable.c."""
-    library = str(tmp_path / "unavailable.so")
-    source = os.path.join(os.path.dirname(__file__), "unavailable.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, source, "-ldl"], check=True)
-    return {**NOW, "LD_PRELOAD": library, "OSQUERY_EXTENSION_SANDBOX": "0"}
+    return {**NOW, "LD_PRELOAD": preloaded("unavailable.c", tmp_path), "OSQUERY_EXTENSION_SANDBOX": "0"}
 
 
 def test_an_entry_that_exceeds_the_sockets_buffer_goes_as_a_file(manager, run, journal, unavailable):

@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from conftest import EXTENSION, RunningExtension
+from conftest import EXTENSION, RunningExtension, preloaded
 from osqueryd import Manager, wait_until
 
 # How long the extension serves an osqueryd that does not end, in seconds.
@@ -41,10 +41,7 @@ def run(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def older_kernel(tmp_path_factory):
     """A library that has the kernel know less, to be preloaded: see older-kernel.c."""
-    library = tmp_path_factory.mktemp("preload") / "older-kernel.so"
-    source = os.path.join(os.path.dirname(__file__), "older-kernel.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, source, "-ldl"], check=True)
-    return str(library)
+    return preloaded("older-kernel.c", tmp_path_factory.mktemp("preload"))
 
 
 def counters(journal):

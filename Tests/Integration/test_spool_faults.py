@@ -16,33 +16,11 @@ import time
 
 import pytest
 from conftest import EXTENSION, Journal, RunningExtension, text_of
-from load import FAST, Load, all_there, entries_of, small_disk, text
+from load import FAST, NOW, Load, all_there, entries_of, send, small_disk, text
 from osqueryd import connect, wait_until
 from test_spool_model import BAD_DISK, BAD_FLUSH, BAD_FROM_FLUSH, DECOY, HALF_WRITES, HANGS, NO_SPACE, NO_TRUNCATE
 
-NOW = {"OSQUERY_JOURNAL_WAIT": "0"}
 UNNUMBERED = {**NOW, "OSQUERY_JOURNAL_SEQUENCE": "0"}
-
-
-@pytest.fixture
-def run(manager):
-    """Starts extensions one after the other, and ends those that a test leaves running."""
-    running = []
-
-    def run(env=NOW, **options):
-        manager.registered.clear()
-        running.append(RunningExtension(manager, env=env, **options))
-        manager.wait_for_registration()
-        return running[-1]
-
-    yield run
-    for extension in running:
-        extension.end(signal.SIGKILL)
-
-
-def send(manager, name, numbers):
-    for number in numbers:
-        manager.result(text(name, 0, number))
 
 
 def replay(run, journald, **options):
