@@ -112,10 +112,13 @@ public final class TestManager: Sendable {
     }
 
     /// The rows of a table.
+    ///
+    /// - Parameter keepingRowIDs: Whether each row has its `rowid`, too, which `SELECT *` does not show.
     public func generate(
-        _ table: String, _ query: QueryContext = QueryContext()
+        _ table: String, _ query: QueryContext = QueryContext(), keepingRowIDs: Bool = false
     ) async throws -> [ExtensionResponse.Row] {
-        try await succeed(.table, table, ["action": "generate", "context": query.json]).rows
+        let rows = try await succeed(.table, table, ["action": "generate", "context": query.json]).rows
+        return keepingRowIDs ? rows : rows.map { row in row.filter { $0.key != "rowid" } }
     }
 
     /// Hands a result to a logger.

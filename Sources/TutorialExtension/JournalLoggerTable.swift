@@ -5,6 +5,8 @@ import Osquery
 /// The table `journal_logger`: how the logger `journal` fares, in one row.
 struct JournalLoggerTable: TablePlugin {
     struct Row: Encodable {
+        /// It is the same row, whatever its values are by now.
+        let rowid = 1
         var entriesSent, bytesSent, entriesWaited, entriesSpooled, entriesReplayed: UInt64
         var spoolBytes, spoolBytesMax: Int
         var spoolOldestAge: UInt64?

@@ -47,6 +47,8 @@ struct SystemdTable: TablePlugin {
         (Column("main_exit_code", .integer), [.mainExitCode, .mainExitStatus]),
     ]
     let columns = properties.map(\.column)
+    /// All else may change between two look-ups of one query.
+    let primaryKey = ["name"]
     private let systemd = SystemdManager()
 
     func generate(_ query: QueryContext) throws -> [Row] {

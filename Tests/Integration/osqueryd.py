@@ -122,8 +122,11 @@ class Manager:
         response = self.logger(status="true", log=lines)
         assert response.status.code == 0, response.status.message
 
-    def generate(self, table, constraints=(), used=None):
-        """The rows that a query gets, its constraints as osqueryd sends them: (column, operator, expression)."""
+    def generate(self, table, constraints=(), used=None, keeping_row_ids=False):
+        """The rows that a query gets, its constraints as osqueryd sends them: (column, operator, expression).
+
+        The numbers of the rows, which are nobody's column, are left out unless they are asked for.
+        """
         context = {
             "constraints": [
                 {"name": column, "list": [{"op": operator, "expr": expression}], "affinity": "TEXT"}
@@ -134,6 +137,9 @@ class Manager:
             context["colsUsed"] = used
         response = self.call("table", table, {"action": "generate", "context": json.dumps(context)})
         assert response.status.code == 0, response.status.message
+        if not keeping_row_ids:
+            for row in response.response:
+                row.pop("rowid")
         return response.response
 
     def shutdown(self):

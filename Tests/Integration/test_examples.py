@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+import sql
 from osqueryd import wait_until
 
 FOLDER = os.path.join(os.path.dirname(__file__), "../../.build/examples/debug")
@@ -50,6 +51,18 @@ def test_a_table(manager, run):
     assert manager.generate("planets", [("name", 2, "Mars")]) == rows[1:2]
 
 
+@pytest.mark.parametrize("condition", [
+    "name = 'Mars' OR name LIKE '%'", "name = 'Vulcan' OR name LIKE '%a%'", "name = 'Mars' OR (name LIKE 'E%' AND moons = 1)"])
+def test_a_table_whose_rows_are_found_by_either_of_two_conditions(manager, run, condition):
+    run("Planets")
+    database = sql.database(manager, "planets")
+    query = f"SELECT name FROM planets WHERE {condition} ORDER BY name"
+    assert any("MULTI-INDEX OR" in row["detail"] for row in sql.rows(database, "EXPLAIN QUERY PLAN " + query))
+    found = sql.rows(database, query)
+    sql.keep(database, "planets")
+    assert found == sql.rows(database, query)
+
+
 def test_a_writable_table(manager, run):
     run("Notes")
 
@@ -60,7 +73,7 @@ def test_a_writable_table(manager, run):
 
     assert change(action="insert", auto_rowid="false", json_value_array='["milk"]') == [{"status": "success", "id": "1"}]
     assert change(action="update", id="1", json_value_array='["bread"]') == [{"status": "success"}]
-    assert manager.generate("notes") == [{"rowid": "1", "text": "bread"}]
+    assert manager.generate("notes", keeping_row_ids=True) == [{"rowid": "1", "text": "bread"}]
     assert change(action="insert", auto_rowid="false", json_value_array="[null]") == [{"status": "constraint"}]
     assert change(action="delete", id="1") == [{"status": "success"}]
     assert manager.generate("notes") == []

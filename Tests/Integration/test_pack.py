@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from sql import database, rows
+from sql import database, keep, rows
 
 PACK = os.path.join(os.path.dirname(__file__), "../../packaging/packs/journal-logger.conf")
 
@@ -29,6 +29,7 @@ def test_it_is_silent_while_all_is_well(manager, extension):
 ])
 def test_each_fault_is_a_row(manager, extension, name, fault):
     logger = database(manager, "journal_logger")
+    keep(logger, "journal_logger")
     logger.execute(f"UPDATE journal_logger SET {fault}")
     assert len(rows(logger, QUERIES[name])) == 1
 

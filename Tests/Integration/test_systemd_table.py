@@ -276,6 +276,18 @@ def test_the_queries_of_the_documentation_bring_what_they_say(manager, extension
     assert [(row["service"], row["name"]) for row in sql.rows(database, join)] == [("ssh-like.service", "sleep")]
 
 
+def test_a_unit_is_found_by_either_of_two_conditions(manager, extension):
+    """SQLite asks for each condition in turn and drops rows that it has seen by their numbers."""
+    for name in ("either-web443", "either-other"):
+        subprocess.run(["systemd-run", "-q", f"--unit={name}", "sleep", "1000"], check=True)
+    database = sql.database(manager, "systemd")
+    query = """SELECT name FROM systemd WHERE name LIKE '%web443%' OR name = 'either-other.service' OR name = '-.mount'
+        OR (name = 'either-web443.service' AND memory_current >= 0) ORDER BY name"""
+    assert any("MULTI-INDEX OR" in row["detail"] for row in sql.rows(database, "EXPLAIN QUERY PLAN " + query))
+    assert [row["name"] for row in sql.rows(database, query)] == [
+        "-.mount", "either-other.service", "either-web443.service"]
+
+
 def test_where_systemd_does_not_run_the_error_says_so(manager, start, tmp_path):
     """In a mount namespace without systemd's and the bus's sockets, as in a container."""
     script = "mount -t tmpfs tmpfs /run/systemd && mount -t tmpfs tmpfs /run/dbus && exec " + os.environ["EXTENSION"]

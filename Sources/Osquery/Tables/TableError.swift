@@ -6,6 +6,8 @@ public enum TableError: Error, Equatable, CustomStringConvertible {
     case notARow(String)
     /// A row has a column that the table does not declare.
     case unknownColumn(String, table: String, known: [String])
+    /// ``TablePlugin/primaryKey`` names a column that the table does not declare.
+    case unknownKeyColumn(String, table: String, known: [String])
 
     /// What went wrong, as a sentence.
     public var description: String {
@@ -14,6 +16,9 @@ public enum TableError: Error, Equatable, CustomStringConvertible {
         case .notARow(let why): why
         case .unknownColumn(let column, let table, let known):
             "A row of the table “\(table)” has a column “\(column)”, which the table does not declare; it declares "
+                + known.joined(separator: ", ") + "."
+        case .unknownKeyColumn(let column, let table, let known):
+            "The primary key of the table “\(table)” names a column “\(column)”, which the table does not declare; it declares "
                 + known.joined(separator: ", ") + "."
         }
     }

@@ -29,6 +29,13 @@ public protocol TablePlugin: ExtensionPlugin {
     /// Other names for the table.
     var aliases: [String] { get }
     var attributes: TableAttributes { get }
+    /// The columns that identify a row; empty where it takes all of them.
+    ///
+    /// SQLite looks rows up more than once for `WHERE a = 1 OR b = 2`, and returns a row once that it has found twice. It compares
+    /// the column `rowid` for that, which each row gets: a number made of these columns. Name them if others change from
+    /// one moment to the next, such as a counter, and fill them in every row, whatever ``QueryContext/uses(_:)`` says. A row
+    /// that has a `rowid` of its own keeps it.
+    var primaryKey: [String] { get }
 
     /// Brings the rows. More than the query's constraints ask for may be brought: SQLite looks at each row again.
     func generate(_ query: QueryContext) async throws -> [Row]
@@ -42,6 +49,8 @@ extension TablePlugin {
     public var aliases: [String] { [] }
     /// None.
     public var attributes: TableAttributes { [] }
+    /// None: two rows differ if one of their values does.
+    public var primaryKey: [String] { [] }
 
     /// The route info that osqueryd makes the table's SQL from (osquery: core/tables.cpp, TablePlugin::routeInfo).
     public var routes: [ExtensionResponse.Row] {
@@ -80,14 +89,19 @@ extension TablePlugin {
     /// The rows as osqueryd reads them, without a dictionary a row.
     private func response(_ rows: [Row]) throws -> ExtensionResponse {
         let known = columns.map(\.name)
-        let declared = Set(known + ["rowid"])
+        let declared = Set(known + [RowNumbers.column])
+        if let column = primaryKey.first(where: { !known.contains($0) }) {
+            throw TableError.unknownKeyColumn(column, table: name, known: known)
+        }
+        var numbers = RowNumbers(key: primaryKey)
         var writer = ThriftWriter()
         writer.writeListHeader(of: .map, count: rows.count)
         for row in rows {
-            let row = try TableRow(row, columns: declared)
+            var row = try TableRow(row, columns: declared)
             if let column = row.columns.first(where: { !declared.contains($0) }) {
                 throw TableError.unknownColumn(column, table: name, known: known)
             }
+            if row[RowNumbers.column] == nil { row[RowNumbers.column] = .integer(numbers.next(row)) }
             row.write(to: &writer)
         }
         return ExtensionResponse(encodedRows: ByteSlice(writer.bytes))
