@@ -172,6 +172,7 @@ install: build
 # Where everything goes, below DESTDIR; packages are made with this, too.
 install-files:
 	install -D -m 0555 $(INSTALL_OWNER) $(EXECUTABLE) $(DESTDIR)$(EXTENSIONS)/$(NAME).ext
+	ln -sf $(NAME).ext $(DESTDIR)$(EXTENSIONS)/$(NAME)-plugins.ext
 	install -d $(DESTDIR)$(PREFIX)/bin
 	ln -sf ../lib/osquery/extensions/$(NAME).ext $(DESTDIR)$(PREFIX)/bin/$(NAME)
 	install -D -m 0644 extensions.load.example $(DESTDIR)$(DOC)/extensions.load.example
@@ -184,7 +185,7 @@ install-files:
 	install -D -m 0644 build/completion.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$(NAME).fish
 
 uninstall:
-	rm -f $(DESTDIR)$(EXTENSIONS)/$(NAME).ext $(DESTDIR)$(PREFIX)/bin/$(NAME) $(DESTDIR)$(DOC)/extensions.load.example \
+	rm -f $(DESTDIR)$(EXTENSIONS)/$(NAME).ext $(DESTDIR)$(EXTENSIONS)/$(NAME)-plugins.ext $(DESTDIR)$(PREFIX)/bin/$(NAME) $(DESTDIR)$(DOC)/extensions.load.example \
 		$(DESTDIR)$(PREFIX)/share/osquery/packs/journal-logger.conf \
 		$(DESTDIR)$(PREFIX)/share/man/man1/$(NAME).1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$(NAME) \
 		$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_$(NAME) $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$(NAME).fish

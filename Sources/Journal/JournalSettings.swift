@@ -24,6 +24,16 @@ package struct JournalSettings: Sendable {
         environment("STATE_DIRECTORY")?.split(separator: ":").first.map(String.init)
     }
 
+    /// Where a second process of the same unit has its spool, in the directory of the first one's.
+    static let companionDirectory = "plugins"
+
+    /// Uses a directory of its own within the spool's: for a second process of the same unit.
+    package mutating func useCompanionSpool() {
+        // Where this fails, what is tried next fails as well and says so.
+        mkdir(spool, 0o700)
+        spool += "/\(Self.companionDirectory)"
+    }
+
     /// Reads the variables.
     ///
     /// - Parameter complain: Called with a sentence for each that has no meaning; its default holds.

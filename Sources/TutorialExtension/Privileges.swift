@@ -10,7 +10,7 @@ enum Privileges {
     /// - It leaves no core dump, and other processes of the same user cannot read its memory: in it are logs, which say more of a
     ///   system than a crash is worth. Swift's own backtrace is not affected.
     static func giveUp() {
-        lowerOOMScore()
+        if !Companion.isThisProcess { lowerOOMScore() }
         _ = set_no_new_privileges()
         _ = set_not_dumpable()
         umask(0o077)

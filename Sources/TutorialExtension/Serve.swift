@@ -19,7 +19,8 @@ struct Serve: ParsableCommand {
         Privileges.giveUp()
         Memory.configure()
         let logger = Words.logger(isVerbose: options.verbose)
-        let settings = JournalSettings(logger)
+        var settings = JournalSettings(logger)
+        if Companion.isThisProcess { settings.useCompanionSpool() }
         Sandbox(socket: options.socket, spool: settings.spool).enter(logger)
         let journal = JournalWriter(settings, report: { logger.report($0) })
         do {
@@ -27,15 +28,10 @@ struct Serve: ParsableCommand {
         } catch {
             logger.error("There is no spool for what systemd-journald does not take: \(error)")
         }
-        let rateLimit = RateLimitWatch { logger.report($0) }
+        let rateLimit = Companion.isThisProcess ? nil : RateLimitWatch { logger.report($0) }
         let activity = ExtensionActivity()
         let plugins = Plugins(logger: logger, journal: journal, rateLimit: rateLimit, activity: activity)
-        let tutorial = Extension(
-            name: TutorialExtension.configuration.commandName!,
-            version: Version.current,
-            plugins: plugins.chosen(Environment[.plugins]),
-            logger: logger,
-            activity: activity)
+        let tutorial = makeExtension(plugins, logger, activity)
         do {
             try? rateLimit?.start()
             Memory.giveBackStart()
@@ -48,5 +44,28 @@ struct Serve: ParsableCommand {
             logger.critical("\(error)")
             throw ExitCode(error.exitCode)
         }
+    }
+
+    private static func makeExtension(
+        _ plugins: Plugins, _ logger: Logger, _ activity: ExtensionActivity
+    ) -> Extension {
+        let all = plugins.chosen(Environment[.plugins])
+        let isCompanion = Companion.isThisProcess
+        var tutorial = Extension(
+            name: isCompanion ? Companion.name : TutorialExtension.name, version: Version.current,
+            plugins: isCompanion ? Companion.part(of: all) : all, logger: logger, activity: activity)
+        if let path = Companion.path {
+            tutorial.selectPlugins = { options in
+                do {
+                    guard try Companion.isStarted(with: options) else { return all }
+                    logger.info("osqueryd starts \(path), too, which registers all plugins but the logger.")
+                    return Companion.rest(of: all)
+                } catch {
+                    logger.error("It cannot be told whether osqueryd starts \(path), too: \(error)")
+                    return all
+                }
+            }
+        }
+        return tutorial
     }
 }

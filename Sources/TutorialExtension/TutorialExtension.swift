@@ -4,8 +4,10 @@ import Osquery
 /// The command. What osqueryd starts it with names no subcommand: that is ``Serve``.
 @main
 struct TutorialExtension: ParsableCommand {
+    static let name = "tutorial-extension"
+
     static let configuration = CommandConfiguration(
-        commandName: "tutorial-extension",
+        commandName: name,
         abstract:
             "Carries every log of osqueryd into the systemd journal, and brings tables, configuration and live queries.",
         discussion: """

@@ -137,14 +137,14 @@ def journald():
 class RunningExtension:
     """The extension as osqueryd's watcher starts it."""
 
-    def __init__(self, manager, *flags, interval=3, timeout=3, env=None, wrapper=(), **options):
+    def __init__(self, manager, *flags, interval=3, timeout=3, env=None, wrapper=(), executable=EXTENSION, **options):
         arguments = ["--socket", manager.path, "--timeout", str(timeout), "--interval", str(interval), *flags]
         environment = {**os.environ, **(env or {})}
         self.manager = manager
         self.spool = environment["OSQUERY_JOURNAL_SPOOL"]
         self.stderr = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [*wrapper, EXTENSION, *arguments], stderr=self.stderr, env=environment, **options)
+            [*wrapper, executable, *arguments], stderr=self.stderr, env=environment, **options)
         self.pid = self.process.pid
 
     def memory(self):

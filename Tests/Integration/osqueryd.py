@@ -31,6 +31,7 @@ class Manager:
     def __init__(self, path, logger_plugin="journal", uuid=FIRST_UUID):
         self.path = path
         self.logger_plugin = logger_plugin
+        self.flags = {}
         self.next_uuid = uuid
         self.extensions_by_uuid = {}
         self.registries = {}
@@ -52,7 +53,8 @@ class Manager:
 
     def options(self):
         self.calls.append("options")
-        return {"logger_plugin": InternalOptionInfo(self.logger_plugin, "filesystem", "string")}
+        flags = {"logger_plugin": self.logger_plugin, **self.flags}
+        return {name: InternalOptionInfo(value, "", "string") for name, value in flags.items()}
 
     def registerExtension(self, info, registry):
         self.calls.append("registerExtension")
@@ -95,7 +97,14 @@ class Manager:
 
     @property
     def extension_path(self):
-        return f"{self.path}.{self.uuid}"
+        return self.path_of(self.uuid)
+
+    def path_of(self, uuid):
+        return f"{self.path}.{uuid}"
+
+    def uuid_of(self, name):
+        """The number of the newest extension of this name."""
+        return max(uuid for uuid, info in self.extensions_by_uuid.items() if info.name == name)
 
     def wait_for_registration(self, timeout=5):
         assert self.registered.wait(timeout), "no extension has registered"
@@ -104,11 +113,12 @@ class Manager:
 
     # What osqueryd does with an extension.
 
-    def call(self, registry, item, request):
+    def call(self, registry, item, request, uuid=None):
         """One plugin call: a connection for a ping, another for the call (osquery: callExtension)."""
-        with connect(self.extension_path) as client:
+        path = self.path_of(uuid or self.uuid)
+        with connect(path) as client:
             assert client.ping().code == 0
-        with connect(self.extension_path) as client:
+        with connect(path) as client:
             return client.call(registry, item, request)
 
     def logger(self, **request):

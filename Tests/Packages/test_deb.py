@@ -12,6 +12,7 @@ import pytest
 
 DEB = os.environ["DEB"]
 EXTENSION = "/usr/lib/osquery/extensions/tutorial-extension.ext"
+COMPANION = "/usr/lib/osquery/extensions/tutorial-extension-plugins.ext"
 LIST = "/etc/osquery/extensions.load"
 SPOOL = "/var/lib/tutorial-extension"
 DATABASE = f"{SPOOL}/spool-0123456789abcdef.db"
@@ -45,7 +46,7 @@ def test_a_fresh_system_has_what_osqueryd_demands(system):
     status = os.stat(system.path(EXTENSION))
     assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (0, 0, 0o755)
     assert os.stat(system.path(LIST)).st_mode & 0o022 == 0
-    for command in (EXTENSION, "tutorial-extension"):
+    for command in (EXTENSION, COMPANION, "tutorial-extension"):
         assert system.run(command, "--version").startswith(system.run("dpkg-query", "-W", "-f", "${Version}", "tutorial-extension"))
     assert "LogRateLimitBurst=100000000" in system.read("/lib/systemd/system/osqueryd.service.d/tutorial-extension.conf")
     assert system.exists("/usr/share/man/man1/tutorial-extension.1.gz")
@@ -84,6 +85,7 @@ def test_an_administrators_lines_are_kept(system, newer, before):
     assert system.read(LIST) == wanted + EXTENSION + "\n"
     install(system, newer)
     assert system.read(LIST) == wanted + EXTENSION + "\n"
+    system.write(LIST, f"{wanted}{EXTENSION}\n{COMPANION}\n")
     system.run("dpkg", "--remove", "tutorial-extension")
     assert system.read(LIST) == wanted
 

@@ -11,6 +11,7 @@ import pytest
 
 RPM = os.environ["RPM"]
 EXTENSION = "/usr/lib/osquery/extensions/tutorial-extension.ext"
+COMPANION = "/usr/lib/osquery/extensions/tutorial-extension-plugins.ext"
 LIST = "/etc/osquery/extensions.load"
 SPOOL = "/var/lib/tutorial-extension"
 DATABASE = f"{SPOOL}/spool-0123456789abcdef.db"
@@ -37,7 +38,7 @@ def test_the_files_are_those_that_make_install_puts_there():
     version = subprocess.run(["rpm", "-qp", "--queryformat", "%{VERSION}", RPM], stdout=subprocess.PIPE, text=True, check=True).stdout
     doc, licences = f"/usr/share/doc/tutorial-extension-{version}", f"/usr/share/licenses/tutorial-extension-{version}"
     assert listed == {
-        "/usr/lib/osquery", "/usr/lib/osquery/extensions", EXTENSION, "/usr/bin/tutorial-extension",
+        "/usr/lib/osquery", "/usr/lib/osquery/extensions", EXTENSION, COMPANION, "/usr/bin/tutorial-extension",
         "/usr/share/osquery", "/usr/share/osquery/packs", "/usr/share/osquery/packs/journal-logger.conf",
         "/usr/share/man/man1/tutorial-extension.1.gz", "/usr/share/bash-completion/completions/tutorial-extension",
         "/usr/share/zsh/site-functions/_tutorial-extension", "/usr/share/fish/vendor_completions.d",
@@ -67,6 +68,7 @@ def test_an_administrators_lines_are_kept(system, before):
     assert system.read(LIST) == wanted + EXTENSION + "\n"
     rpm(system, "--upgrade", "--nodeps", "--force", RPM)
     assert system.read(LIST) == wanted + EXTENSION + "\n"
+    system.write(LIST, f"{wanted}{EXTENSION}\n{COMPANION}\n")
     rpm(system, "--erase", "tutorial-extension")
     assert system.read(LIST) == wanted
 

@@ -80,7 +80,8 @@ final class SpoolDirectory: Sendable {
     }
 
     private static func isOurs(_ name: String) -> Bool {
-        [".", "..", StreamRecord.name].contains(name) || LegacySpool.otherNames.contains(name)
+        [".", "..", StreamRecord.name, JournalSettings.companionDirectory].contains(name)
+            || LegacySpool.otherNames.contains(name)
             || name.hasPrefix(SpoolFile.setAsidePrefix) || LegacySpool.firstNumber(ofSegment: name) != nil
             || SpoolFile.suffixes.contains {
                 name.hasSuffix($0) && SpoolFile.salt(of: String(name.dropLast($0.utf8.count))) != nil

@@ -17,6 +17,8 @@ public struct Extension: Sendable {
     public let logger: Logger
     /// What it has done so far.
     public let activity: ExtensionActivity
+    /// Chooses among the plugins when osqueryd's flags are known, before they are registered; nil registers all.
+    package var selectPlugins: (@Sendable (_ options: [String: OptionInfo]) -> [any ExtensionPlugin])?
 
     /// An extension; ``run(_:)`` registers it.
     public init(

@@ -40,9 +40,9 @@ struct Registrar {
     /// - Returns: Nil when the extension is to end.
     func register(reach: Duration?) throws(ExtensionError) -> Registration? {
         for attempt in 1... {
-            guard let uuid = try registerWithManager(reach: reach) else { return nil }
+            guard let (uuid, plugins) = try registerWithManager(reach: reach) else { return nil }
             do {
-                return try serve(uuid, for: client.managerProcess())
+                return try serve(uuid, plugins, for: client.managerProcess())
             } catch {
                 logger.error("\(error)")
                 try? client.deregisterExtension(uuid)
@@ -52,10 +52,12 @@ struct Registrar {
         return nil
     }
 
-    private func serve(_ uuid: Int64, for manager: consuming ManagerProcess) throws(SystemError) -> Registration {
+    private func serve(
+        _ uuid: Int64, _ plugins: [any ExtensionPlugin], for manager: consuming ManagerProcess
+    ) throws(SystemError) -> Registration {
         let server = try ExtensionServer(
             socketPath: "\(client.socketPath).\(uuid)",
-            processor: ExtensionProcessor(uuid: uuid, plugins: description.plugins),
+            processor: ExtensionProcessor(uuid: uuid, plugins: plugins),
             activity: description.activity,
             logger: logger,
             onShutdown: { [end] in end.end(because: .shutdown) })
@@ -66,7 +68,10 @@ struct Registrar {
         return Registration(uuid: uuid, server: server, manager: manager)
     }
 
-    private func registerWithManager(reach: Duration?) throws(ExtensionError) -> Int64? {
+    /// - Returns: The number that osqueryd gave the extension, and what was registered.
+    private func registerWithManager(
+        reach: Duration?
+    ) throws(ExtensionError) -> (uuid: Int64, plugins: [any ExtensionPlugin])? {
         let info = ExtensionInfo(name: description.name, version: description.version)
         let reachDeadline = reach.map(Deadline.init(in:))
         var reached = Backoff(from: .milliseconds(1), upTo: .milliseconds(20))
@@ -75,7 +80,8 @@ struct Registrar {
         var said: String?
         while end.reason == nil {
             do {
-                return try client.registerExtension(info, plugins: description.plugins)
+                let plugins = try description.selectPlugins?(try client.options()) ?? description.plugins
+                return (try client.registerExtension(info, plugins: plugins), plugins)
             } catch {
                 let pause: Duration
                 switch error.reason {

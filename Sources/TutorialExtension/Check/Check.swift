@@ -43,7 +43,7 @@ struct Check: ParsableCommand {
     }
 
     private var findings: [Finding] {
-        let name = TutorialExtension.configuration.commandName!
+        let name = TutorialExtension.name
         var findings: [Finding] = []
         var flags = OsqueryFlags([:])
         var source = flagfile ?? Self.usualFlagFile
