@@ -20,10 +20,12 @@ def unit(tmp_path):
     """Starts the extension as the unit osqueryd.service, with properties of a test's choosing."""
     manager = WorkerProcess(str(tmp_path / "em"))
 
-    def start(*properties):
+    def start(*properties, stderr=""):
         command = ["systemd-run", "--quiet", "--unit=osqueryd.service", f"--setenv=OSQUERY_JOURNAL_SPOOL={tmp_path}/spool"]
         command += [f"--property={text}" for text in properties]
-        subprocess.run([*command, EXTENSION, "--socket", manager.path, "--interval", "1"], check=True)
+        script = f'echo -n "{stderr}" >&2; exec "$$@"'
+        subprocess.run(
+            [*command, "sh", "-c", script, "sh", EXTENSION, "--socket", manager.path, "--interval", "1", "--verbose"], check=True)
         manager.wait_for_registration()
         return manager
 
@@ -56,6 +58,21 @@ def test_what_the_rate_limit_drops_is_noticed_and_said(unit):
     assert int(row["entries_sent"]) == count + 1
     said = [entry["MESSAGE"] for entry in journal("SYSLOG_IDENTIFIER=tutorial-extension")]
     assert any(f"dropped {count + 1 - there} entries of osqueryd.service" in text for text in said), said
+
+
+@pytest.mark.parametrize("properties, lines", [((), 1), (("SyslogLevel=debug", "LogLevelMax=info"), 0)])
+def test_what_osqueryd_writes_to_stderr_can_be_left_out(unit, properties, lines):
+    manager = unit(*properties, stderr="E1125 03:11:48.071444 152 scheduler.cpp:128] Error\n")
+    manager.status(json.dumps([{"s": 0, "f": "a.cpp", "i": 1, "m": "kept"}]))
+    of_unit = ("_SYSTEMD_UNIT=osqueryd.service", f"_SYSTEMD_INVOCATION_ID={invocation('osqueryd.service')}")
+    assert len(journal("OSQUERY_LOG_TYPE=status", *of_unit)) == 1
+    assert any("Registered with osqueryd." in entry["MESSAGE"] for entry in journal("SYSLOG_IDENTIFIER=tutorial-extension", *of_unit))
+    assert len(journal("_TRANSPORT=stdout", *of_unit)) == lines
+
+
+def invocation(name):
+    return subprocess.run(
+        ["systemctl", "show", "--value", "-p", "InvocationID", name], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
 def test_the_drop_in_turns_the_rate_limit_off(unit):
