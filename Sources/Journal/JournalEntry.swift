@@ -44,6 +44,18 @@ package struct JournalEntry: ~Copyable {
         body(UnsafeRawBufferPointer(start: memory, count: count))
     }
 
+    /// How far the entry has come.
+    package struct Mark {
+        fileprivate let count, fieldCount, omittedCount: Int
+    }
+
+    package var mark: Mark { Mark(count: count, fieldCount: fieldCount, omittedCount: omittedCount) }
+
+    /// Takes back the fields that were added since `mark`.
+    package mutating func removeFields(from mark: Mark) {
+        (count, fieldCount, omittedCount) = (mark.count, mark.fieldCount, mark.omittedCount)
+    }
+
     /// Says in a field how many fields were left out. To be called when all others were added.
     package mutating func addTruncation() {
         if omittedCount > 0 { add("OSQUERY_TRUNCATED", "\(omittedCount) fields") }

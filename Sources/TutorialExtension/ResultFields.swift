@@ -5,29 +5,78 @@ import Thrift
 extension JournalEntry {
     /// Adds the fields that a result's outermost members make. A long row is mostly not even walked over.
     ///
-    /// Text that is no JSON object makes no fields, one that breaks off those of its first members.
+    /// Text that is no JSON object makes no fields, one that breaks off those of its first members. Of members of the same name the
+    /// last one counts, as most readers of JSON have it.
     mutating func addResultFields(of text: LogText) {
-        JSONText(text.bytes).forEachMember(but: "columns") { addResultMember($1, $2, in: $0) }
+        addFields(of: JSONText(text.bytes), isSnapshot: false)
     }
 
     /// The same for a snapshot, whose rows are stepped over likewise.
     mutating func addSnapshotFields(of text: LogText) {
-        let json = JSONText(text.bytes)
-        if !json.forEachMember(behind: "snapshot", { addResultMember($1, $2, in: $0) }) { addResultFields(of: text) }
+        addFields(of: JSONText(text.bytes), isSnapshot: true)
     }
 
-    private mutating func addResultMember(_ name: JSONValue, _ value: JSONValue, in bytes: RawSpan) {
-        switch ResultMember(name, in: bytes) {
-        case .field(let field):
+    private mutating func addFields(of json: JSONText, isSnapshot: Bool) {
+        let start = mark
+        var (seen, isRepeated): (UInt8, Bool) = (0, false)
+        Self.forEachMember(of: json, isSnapshot) { bytes, name, value in
+            let member = ResultMember(name, in: bytes)
+            if case .field(_, let bit) = member {
+                isRepeated = isRepeated || seen & bit != 0
+                seen |= bit
+            }
+            add(member, name, value, in: bytes)
+        }
+        if isRepeated { replaceFields(from: start, of: json, isSnapshot) }
+    }
+
+    /// Makes the fields again that came after `start`, each of its last member.
+    private mutating func replaceFields(from start: Mark, of json: JSONText, _ isSnapshot: Bool) {
+        removeFields(from: start)
+        var last: [UInt8: Int] = [:]
+        Self.forEachMember(of: json, isSnapshot) { bytes, name, _ in
+            if case .field(_, let bit) = ResultMember(name, in: bytes) { last[bit] = name.range.lowerBound }
+        }
+        Self.forEachMember(of: json, isSnapshot) { bytes, name, value in
+            let member = ResultMember(name, in: bytes)
+            if case .field(_, let bit) = member, last[bit] != name.range.lowerBound { return }
+            add(member, name, value, in: bytes)
+        }
+    }
+
+    private static func forEachMember(
+        of json: JSONText, _ isSnapshot: Bool, _ body: (RawSpan, JSONValue, JSONValue) -> Void
+    ) {
+        if isSnapshot && json.forEachMember(behind: "snapshot", body) { return }
+        json.forEachMember(but: "columns", body)
+    }
+
+    private mutating func add(_ member: ResultMember, _ name: JSONValue, _ value: JSONValue, in bytes: RawSpan) {
+        switch member {
+        case .field(let field, _):
             add(field, value, in: bytes)
         case .decorations where value.kind == .object:
             JSONText.forEachMember(of: value, in: bytes) { addDecoration($1, $2, in: $0) }
+        case .changes where value.kind == .object:
+            addAction(ofAll: value, in: bytes)
         case .other where value.kind == .string || value.kind == .scalar:
             // --decorations_top_level
             addDecoration(name, value, in: bytes)
-        case .decorations, .other, .ignored:
+        case .decorations, .changes, .other, .ignored:
             break
         }
+    }
+
+    /// Adds the action of rows that all have the same one: with `--log_result_events=false` a result has all rows that were added and
+    /// all that were removed (osquery: core/query.cpp, serializeDiffResults).
+    private mutating func addAction(ofAll changes: JSONValue, in bytes: RawSpan) {
+        var (hasAdded, hasRemoved) = (false, false)
+        JSONText.forEachMember(of: changes, in: bytes) { bytes, name, rows in
+            guard rows.kind == .array, !rows.isEmpty(in: bytes) else { return }
+            if name.isSpelled("added", in: bytes) { hasAdded = true }
+            if name.isSpelled("removed", in: bytes) { hasRemoved = true }
+        }
+        if hasAdded != hasRemoved { add(hasAdded ? "OSQUERY_ACTION=added" : "OSQUERY_ACTION=removed") }
     }
 
     private mutating func addDecoration(_ name: JSONValue, _ value: JSONValue, in bytes: RawSpan) {
@@ -46,8 +95,11 @@ extension JournalEntry {
 
 /// What a member of a result is to us (osquery: core/query.cpp, serializeQueryLogItem).
 private enum ResultMember {
-    case field(StaticString)
+    /// A field; `bit` is another one for each.
+    case field(StaticString, bit: UInt8)
     case decorations
+    /// The rows that were added, and those that were removed.
+    case changes
     /// Rows, and how their numbers are written.
     case ignored
     /// A member that results have not had: a decoration, where osqueryd puts those beside the rest.
@@ -62,17 +114,17 @@ private enum ResultMember {
 
     private static let known: [[(name: StaticString, member: ResultMember)]] = {
         let members: [(name: StaticString, member: ResultMember)] = [
-            ("name", .field("OSQUERY_QUERY_NAME")),
-            ("action", .field("OSQUERY_ACTION")),
-            ("epoch", .field("OSQUERY_EPOCH")),
-            ("counter", .field("OSQUERY_COUNTER")),
-            ("hostIdentifier", .field("OSQUERY_HOST_IDENTIFIER")),
-            ("calendarTime", .field("OSQUERY_CALENDAR_TIME")),
-            ("unixTime", .field("OSQUERY_UNIX_TIME")),
+            ("name", .field("OSQUERY_QUERY_NAME", bit: 1 << 0)),
+            ("action", .field("OSQUERY_ACTION", bit: 1 << 1)),
+            ("epoch", .field("OSQUERY_EPOCH", bit: 1 << 2)),
+            ("counter", .field("OSQUERY_COUNTER", bit: 1 << 3)),
+            ("hostIdentifier", .field("OSQUERY_HOST_IDENTIFIER", bit: 1 << 4)),
+            ("calendarTime", .field("OSQUERY_CALENDAR_TIME", bit: 1 << 5)),
+            ("unixTime", .field("OSQUERY_UNIX_TIME", bit: 1 << 6)),
             ("decorations", .decorations),
             ("columns", .ignored),
             ("snapshot", .ignored),
-            ("diffResults", .ignored),
+            ("diffResults", .changes),
             ("numerics", .ignored),
         ]
         let longest = members.map(\.name.utf8CodeUnitCount).max() ?? 0

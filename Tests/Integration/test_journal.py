@@ -5,6 +5,7 @@ import subprocess
 import threading
 import time
 
+import pytest
 from conftest import text_of
 from observed import observed_requests
 from osqueryd import connect_raw, decode_response, encode_call
@@ -53,6 +54,9 @@ def expected_entries(request):
     }
     if "action" in members:
         fields["OSQUERY_ACTION"] = members.pop("action")
+    actions = {action for action, rows in members.get("diffResults", {}).items() if rows}
+    if len(actions) == 1:
+        fields["OSQUERY_ACTION"] = actions.pop()
     for rows in ("snapshot", "columns", "diffResults", "numerics"):
         members.pop(rows, None)
     decorations = {**members.pop("decorations", {}), **members}
@@ -78,6 +82,35 @@ def test_each_observed_request_becomes_its_entries_field_by_field(manager, exten
     assert [entry.pop("OSQUERY_SEQUENCE") for entry in ours] == [str(n + 1) for n in range(len(ours))]
     assert ours == expected
     assert len(expected) > len(requests)
+
+
+@pytest.mark.parametrize("changes, action", [
+    ('{"removed":[],"added":[{"a":1}]}', "added"), ('{"added":[ ],"removed":[{"a":"]"},{"a":2}]}', "removed"),
+    ('{"removed":[{"a":1}],"added":[{"a":1}]}', None), ('{"removed":[],"added":[]}', None), ("{}", None), ("[]", None), ('"added"', None),
+    ('{"added":{"a":1},"removed":"x"}', None)])
+def test_rows_that_have_the_same_action_make_it_a_field(manager, extension, journal, changes, action):
+    manager.result(f'{{"diffResults":{changes},"name":"q"}}')
+    (entry,) = journal.entries("OSQUERY_QUERY_NAME=q")
+    assert entry.get("OSQUERY_ACTION") == action
+
+
+def test_of_members_of_one_name_the_last_one_counts(manager, extension, journal):
+    rows = json.dumps([{"a": "x" * 100}] * 100)
+    texts = [
+        '{"name":"first","action":"added","name":"second","a":"b","unixTime":1,"name":"last","unixTime":2}',
+        '{"name":"first","columns":{"name":"inner"},"unixTime":2,"name":"last","a":"b","action":"added"}',
+        f'{{"name":"first","unixTime":1,"name":"last","a":"b","columns":{rows[1:-1].split("}, {")[0]}}},"action":"added","unixTime":2}}',
+    ]
+    for text in texts:
+        assert json.loads(text)["name"] == "last"
+        manager.result(text)
+    snapshot = f'{{"snapshot":{rows},"action":"x","name":"first","name":"last","a":"b","unixTime":2,"action":"added"}}'
+    assert manager.logger(snapshot=snapshot).status.code == 0
+    entries = journal.entries(f"_PID={extension.pid}", "OSQUERY_QUERY_NAME=last")
+    assert [text_of(entry["MESSAGE"]) for entry in entries] == [*texts, snapshot]
+    for entry in entries:
+        assert (entry["OSQUERY_QUERY_NAME"], entry["OSQUERY_ACTION"], entry["OSQUERY_UNIX_TIME"]) == ("last", "added", "2")
+        assert entry["OSQUERY_DECORATION_A"] == "b"
 
 
 def test_the_pipeline_prints_exactly_the_status_lines(manager, extension):

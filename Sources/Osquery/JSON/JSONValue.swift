@@ -31,6 +31,12 @@ package struct JSONValue: Sendable, Equatable {
             }
     }
 
+    /// Whether an array or object has nothing in it.
+    package func isEmpty(in bytes: RawSpan) -> Bool {
+        var scanner = JSONScanner(at: range.lowerBound + 1)
+        return scanner.peek(in: bytes).map { $0 == UInt8(ascii: "]") || $0 == UInt8(ascii: "}") } ?? true
+    }
+
     /// Whether the value's bytes, escapes and all, contain those of `text`.
     package func contains(_ text: StaticString, in bytes: RawSpan) -> Bool {
         bytes.extracting(range).contains(text)
