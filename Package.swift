@@ -79,6 +79,7 @@ let package = Package(
                 "Osquery",
                 "SystemCalls",
                 "Systemd",
+                "Thrift",
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: .when(traits: ["Gist"])),
                 .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["Gist"])),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: .when(traits: ["Gist"])),

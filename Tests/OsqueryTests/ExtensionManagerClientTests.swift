@@ -91,12 +91,15 @@ private final class ScriptedManager: Sendable {
     func badAnswers() throws {
         let reply = try Vectors.bytes("ping.reply")
         for answer in [
-            Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8), try Vectors.bytes("extensions.reply"), [0, 0, 0, 0],
+            Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8), try Vectors.bytes("extensions.reply"),
         ] {
             guard case .badReply = try error(answer: answer)?.reason else {
-                guard answer.count == 4 else { return #expect(Bool(false), "\(answer) was taken for an answer") }
-                continue
+                return #expect(Bool(false), "\(answer) was taken for an answer")
             }
+        }
+        // An old header whose name is empty, of which more may come.
+        guard case .closed = try error(answer: [0, 0, 0, 0])?.reason else {
+            return #expect(Bool(false), "the beginning of a message was taken for all of it")
         }
         for length in 0..<reply.count {
             guard case .closed = try error(answer: Array(reply[..<length]))?.reason else {

@@ -80,24 +80,19 @@ struct ExtensionLifecycle {
         var patience = Deadline(in: timeout)
         var messages = description.activity.messages
         while true {
-            do {
-                let isListed = try client.extensions().keys.contains(registration.uuid)
+            let isListed: Bool?
+            do throws(ManagerError) {
+                isListed = try client.extensions().keys.contains(registration.uuid)
                 if said != nil { logger.notice("osqueryd answers again.") }
                 said = nil
-                return isListed ? .asBefore : try registerAnew(registration)
-            } catch let error as ExtensionError {
-                throw error
-            } catch let error as ManagerError {
-                guard case .notReached = error.reason else {
-                    if case .interrupted = error.reason { return .asBefore }
-                    say(error)
-                    // It is there, and answers nothing that makes sense: ask again at the next interval.
-                    return .asBefore
-                }
-                say(error)
             } catch {
-                throw .failed(SystemError("ask", "osqueryd"))
+                if case .interrupted = error.reason { return .asBefore }
+                say(error)
+                // It is there, and answers nothing that makes sense: ask again at the next interval.
+                guard case .notReached = error.reason else { return .asBefore }
+                isListed = nil
             }
+            if let isListed { return isListed ? .asBefore : try registerAnew(registration) }
             // Whoever still calls us is alive, though its socket's file may be gone (osquery issue 7602).
             if description.activity.messages != messages {
                 messages = description.activity.messages
