@@ -43,7 +43,8 @@
             } catch let error as GistError {
                 throw error
             } catch {
-                throw .notReached("\(error)")
+                let host = URL(string: settings.baseURL)?.host() ?? settings.baseURL
+                throw .notReached("\(ConnectionFailure(error, host: host))")
             }
         }
 
