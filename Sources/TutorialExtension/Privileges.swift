@@ -8,7 +8,7 @@ enum Privileges {
     /// - No executable that it might be made to start gets more rights than it has itself (prctl(2), PR_SET_NO_NEW_PRIVS).
     /// - What it creates is for its own user alone.
     /// - It leaves no core dump, and other processes of the same user cannot read its memory: in it are logs, which say more of a
-    ///   system than a crash is worth. Swift's own backtrace is not affected.
+    ///   system than a crash is worth.
     static func giveUp() {
         if !Companion.isThisProcess { lowerOOMScore() }
         _ = set_no_new_privileges()

@@ -4,7 +4,7 @@ import Logging
 import SystemCalls
 
 /// Where files may be written, enforced by the kernel (landlock(7)): in the folders that this process has a use for, each no more than
-/// that takes, and nowhere else. Nothing can be executed. What may be read and connected to is not restricted.
+/// that takes, and nowhere else. Nothing can be executed (``SystemCallFilter``). What may be read and connected to is not restricted.
 ///
 /// It holds for the thread that enters it and for all that it starts: to be entered before there is another.
 struct Sandbox {
@@ -45,15 +45,21 @@ struct Sandbox {
         // Whoever waits in vain for a socket there has more to say.
         guard access(rules[0].folder, F_OK) == 0 else { return }
         if setting != "1" { logger.error("OSQUERY_EXTENSION_SANDBOX=\(setting) is neither 0 nor 1: 1 it is.") }
+        // Each as far as it goes: neither needs the other.
         do {
-            try enter()
+            try confineFiles()
         } catch {
             logger.notice("What may be written to is not confined: \(error)")
+        }
+        do {
+            try SystemCallFilter.enter()
+        } catch {
+            logger.notice("What may be executed is not confined: \(error)")
         }
     }
 
     /// Confines this thread, and all that it will start, for good.
-    private func enter() throws(SystemError) {
+    private func confineFiles() throws(SystemError) {
         let version = landlock_version()
         guard version >= 1 else { throw SystemError("use", "Landlock") }
         guard version >= 2 else { throw SystemError("rename files with", "the first version of Landlock", code: EXDEV) }

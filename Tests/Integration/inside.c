@@ -4,13 +4,19 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static int make(const char *path, int flags)
@@ -45,6 +51,71 @@ static int execute(const char *path)
     return errno ? -1 : 0;
 }
 
+/* Executes a program that is in memory alone, of which Landlock knows nothing. */
+static int execute_in_memory(const char *path)
+{
+    char *arguments[] = {(char *) path, NULL};
+    char *environment[] = {NULL};
+    int program = memfd_create("program", 0), file = open(path, O_RDONLY), status;
+    char buffer[4096];
+    ssize_t length;
+    pid_t child;
+
+    while ((length = read(file, buffer, sizeof buffer)) > 0)
+        if (write(program, buffer, length) != length)
+            return -1;
+    child = vfork();
+    if (!child) {
+        fexecve(program, arguments, environment);
+        _exit(errno);
+    }
+    waitpid(child, &status, 0);
+    errno = WEXITSTATUS(status);
+    return errno ? -1 : 0;
+}
+
+static int set_flags(const char *path)
+{
+    int file = open(path, O_RDONLY), result;
+    long flags = FS_NODUMP_FL;
+
+    result = ioctl(file, FS_IOC_SETFLAGS, &flags);
+    close(file);
+    return result;
+}
+
+static int as_file(const char *path, int (*change)(int))
+{
+    int file = open(path, O_RDONLY), result = change(file);
+
+    close(file);
+    return result;
+}
+
+static int mode_of_open(int file) { return fchmod(file, 0640); }
+static int owner_of_open(int file) { return fchown(file, 1, 1); }
+
+/* getpid(2) by the numbers of another ABI, which a filter must know, too. */
+static int other_abi(const char *name)
+{
+    int status;
+    pid_t child;
+
+    if (!strcmp(name, "x32"))
+        return syscall(0x40000000 + SYS_getpid) < 0 ? -1 : 0;
+    child = fork();
+    if (!child) {
+        int result = -ENOSYS;
+#ifdef __x86_64__
+        __asm__ volatile("int $0x80" : "=a"(result) : "a"(20) : "memory");
+#endif
+        _exit(result < 0 ? -result : 0);
+    }
+    waitpid(child, &status, 0);
+    errno = WIFEXITED(status) ? WEXITSTATUS(status) : ENOSYS;
+    return errno ? -1 : 0;
+}
+
 static int attempt(const char *what, const char *path, const char *other)
 {
     if (!strcmp(what, "make-file")) return make(path, O_WRONLY | O_CREAT | O_EXCL);
@@ -61,6 +132,21 @@ static int attempt(const char *what, const char *path, const char *other)
     if (!strcmp(what, "make-socket")) return make_socket(path);
     if (!strcmp(what, "rename")) return rename(path, other);
     if (!strcmp(what, "execute")) return execute(path);
+    if (!strcmp(what, "execute-in-memory")) return execute_in_memory(path);
+    if (!strcmp(what, "other-abi")) return other_abi(path);
+    if (!strcmp(what, "change-mode")) return chmod(path, 0640);
+    if (!strcmp(what, "change-mode-here")) return fchmodat(AT_FDCWD, path, 0640, 0);
+    if (!strcmp(what, "change-mode-of-open")) return as_file(path, mode_of_open);
+    if (!strcmp(what, "change-mode-by-number")) return syscall(452, AT_FDCWD, path, 0640, 0);
+    if (!strcmp(what, "change-owner")) return chown(path, 1, 1);
+    if (!strcmp(what, "change-owner-of-link")) return lchown(path, 1, 1);
+    if (!strcmp(what, "change-owner-of-open")) return as_file(path, owner_of_open);
+    if (!strcmp(what, "change-times")) return utimensat(AT_FDCWD, path, NULL, 0);
+    if (!strcmp(what, "set-attribute")) return setxattr(path, "trusted.test", "1", 1, 0);
+    if (!strcmp(what, "remove-attribute")) return removexattr(path, "trusted.test");
+    if (!strcmp(what, "set-flags")) return set_flags(path);
+    if (!strcmp(what, "crash")) *(volatile int *) NULL = 0;
+    if (!strcmp(what, "make-ring")) return syscall(SYS_io_uring_setup, 1, NULL) < 0 && errno == EPERM ? -1 : 0;
     errno = ENOTSUP;
     return -1;
 }

@@ -112,8 +112,63 @@ def test_nothing_leaves_its_folder(attempt, tmp_path):
 
 
 def test_nothing_is_executed(attempt):
-    assert attempt(("execute", "/bin/true")) == [errno.EACCES]
-    assert attempt(("execute", "/bin/true"), OSQUERY_EXTENSION_SANDBOX="0") == [0]
+    programs = [("execute", "/bin/true"), ("execute-in-memory", "/bin/true")]
+    assert attempt(*programs) == [errno.EPERM] * 2
+    assert attempt(*programs, OSQUERY_EXTENSION_SANDBOX="0") == [0] * 2
+
+
+@pytest.mark.parametrize("folder", ["elsewhere", "spool"])
+def test_modes_owners_times_and_attributes_cannot_be_changed(attempt, tmp_path, folder):
+    (tmp_path / folder).mkdir(mode=0o700, exist_ok=True)
+    path = tmp_path / folder / "old"
+    path.write_text("kept")
+    path.chmod(0o600)
+    os.setxattr(path, "trusted.test", b"0")
+    changes = [(what, path) for what in (
+        "change-mode", "change-mode-here", "change-mode-of-open", "change-mode-by-number", "change-owner", "change-owner-of-link",
+        "change-owner-of-open", "change-times", "set-attribute", "remove-attribute", "set-flags")]
+    before = path.stat()
+    assert attempt(*changes) == [errno.EPERM] * len(changes)
+    assert path.stat() == before and os.getxattr(path, "trusted.test") == b"0"
+    path.unlink()
+    path.write_text("")
+    # Some file systems, and older kernels, have not all of them.
+    results = attempt(*changes, OSQUERY_EXTENSION_SANDBOX="0")
+    assert set(results) <= {0, errno.ENOSYS, errno.ENOTTY, errno.EOPNOTSUPP}, results
+    assert path.stat().st_uid == 1 and path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("abi", ["i386", "x32"])
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="OTHER MACHINES HAVE ONE ABI")
+def test_calls_by_other_numbers_are_refused_too(attempt, abi):
+    assert attempt(("other-abi", abi)) == [errno.EPERM]
+
+
+def test_system_calls_past_a_filter_are_refused(attempt):
+    assert attempt(("make-ring", "")) == [errno.EPERM]
+    assert attempt(("make-ring", ""), OSQUERY_EXTENSION_SANDBOX="0") == [0]
+
+
+def test_every_thread_is_confined(manager, start):
+    extension = start()
+    # It holds for threads that are started later as well.
+    manager.status("[]")
+    tasks = os.listdir(f"/proc/{extension.pid}/task")
+    modes = {task: field_of(f"/proc/{extension.pid}/task/{task}/status", "Seccomp") for task in tasks}
+    assert len(modes) > 1 and set(modes.values()) == {"2"}, modes
+
+
+def field_of(path, name):
+    with open(path) as file:
+        return dict(line.split(":\t") for line in file.read().splitlines() if ":\t" in line)[name]
+
+
+@pytest.mark.parametrize("backtrace", ["enable=no", "enable=yes"])
+def test_a_crash_ends_it(start, inside, backtrace):
+    """Swift's runtime would execute another program to tell where."""
+    environment = {"LD_PRELOAD": inside, "ATTEMPTS": "crash\t", "REPORT": "2", "SWIFT_BACKTRACE": backtrace}
+    extension = start(registered=False, env=environment)
+    assert extension.process.wait(10) == -signal.SIGSEGV
 
 
 def test_what_others_may_read_can_be_read(attempt):
@@ -131,13 +186,13 @@ def test_a_setting_that_is_neither_is_said(start):
     assert words_of(start, OSQUERY_EXTENSION_SANDBOX="0") == words_of(start, OSQUERY_EXTENSION_SANDBOX="1") == ""
 
 
-def without_landlock():
-    """Has the kernel answer Landlock's system calls, of numbers 444 to 446 on all machines, as one that does not know them (seccomp(2))."""
+def without(first, last):
+    """Has the kernel answer system calls as one that does not know them (seccomp(2))."""
     load, is_at_least, is_above, answer = 0x20, 0x35, 0x25, 0x06
     allow, unknown = 0x7FFF0000, 0x00050000 | errno.ENOSYS
     program = b"".join(
         struct.pack("=HBBI", *instruction)
-        for instruction in [(load, 0, 0, 0), (is_at_least, 0, 2, 444), (is_above, 1, 0, 446), (answer, 0, 0, unknown), (answer, 0, 0, allow)])
+        for instruction in [(load, 0, 0, 0), (is_at_least, 0, 2, first), (is_above, 1, 0, last), (answer, 0, 0, unknown), (answer, 0, 0, allow)])
     filter = ctypes.create_string_buffer(program)
     described = struct.pack("@HP", len(program) // 8, ctypes.addressof(filter))
     prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -146,12 +201,17 @@ def without_landlock():
     assert prctl(seccomp, mode_filter, ctypes.c_char_p(described), 0, 0) == 0
 
 
-def test_a_kernel_without_is_said_and_nothing_else_changes(manager, start):
-    extension = start(preexec_fn=without_landlock)
+LANDLOCK = range(444, 447)
+SECCOMP = [{"x86_64": 317, "aarch64": 277}[os.uname().machine]]
+
+
+@pytest.mark.parametrize("calls, says", [(LANDLOCK, "What may be written to"), (SECCOMP, "What may be executed")])
+def test_a_kernel_without_is_said_and_nothing_else_changes(manager, start, calls, says):
+    extension = start(preexec_fn=lambda: without(calls[0], calls[-1]))
     manager.result("{}")
     assert extension.end() == 0
     [said] = extension.words().splitlines()
-    assert "What may be written to is not confined" in said and "Function not implemented" in said
+    assert f"{says} is not confined" in said and "Function not implemented" in said
 
 
 @pytest.mark.parametrize("gone", ["spool's parent", "queries"])

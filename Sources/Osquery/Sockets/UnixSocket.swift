@@ -30,15 +30,26 @@ enum UnixSocket {
     /// The path appears when there is somebody to connect to, not before: osqueryd, which waits for it, connects at once.
     static func listen(at path: String) throws(SystemError) -> FileDescriptor {
         let descriptor = try make()
-        // Before bind, so that the file never exists with another mode: Linux makes it with the mode of the socket's inode.
-        fchmod(descriptor.rawValue, 0o600)
+        // Before bind, so that the file never exists with another mode: Linux makes it with the mode of the socket's inode. Where a
+        // process is not allowed to change a mode, its umask takes the others' bits away, or nobody listens.
+        let isPrivate = fchmod(descriptor.rawValue, 0o600) == 0
         let temporary = try bindBeside(path, descriptor.rawValue)
-        guard Glibc.listen(descriptor.rawValue, Self.backlog) == 0, rename(temporary, path) == 0 else {
+        guard isPrivate || isForOwnerAlone(temporary), Glibc.listen(descriptor.rawValue, Self.backlog) == 0,
+            rename(temporary, path) == 0
+        else {
             let error = SystemError("listen at", path)
             unlink(temporary)
             throw error
         }
         return descriptor
+    }
+
+    /// Whether nobody else may use a file; errno(3) tells why not.
+    private static func isForOwnerAlone(_ path: String) -> Bool {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return false }
+        errno = EACCES
+        return status.st_mode & (S_IRWXG | S_IRWXO) == 0
     }
 
     /// Binds a socket to a name in the folder of `path` that is not longer than that of an extension's socket.
