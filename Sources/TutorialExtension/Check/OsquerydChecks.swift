@@ -20,7 +20,7 @@ enum OsquerydChecks {
                         "It has no extension \(extensionName)\(others.isEmpty ? "" : ", but \(others)").",
                         "journalctl SYSLOG_IDENTIFIER=\(Words.identifier) -n 20; sudo systemctl restart osqueryd"))
             }
-            findings += try registry(client)
+            findings.append(try logger(client, flags.list("logger_plugin")))
             return (findings, flags)
         } catch {
             let notAsked = Finding.warning(
@@ -46,14 +46,13 @@ enum OsquerydChecks {
         ]
     }
 
-    private static func registry(_ client: ExtensionManagerClient) throws(ManagerError) -> [Finding] {
-        let sql = "SELECT active FROM osquery_registry WHERE registry = 'logger' AND name = 'journal'"
-        let rows = try client.query(sql)
-        if rows.contains(where: { $0["active"] == "1" }) { return [.ok("It logs to journal.")] }
-        return [
-            .error(
-                rows.isEmpty ? "It knows no logger journal." : "It knows the logger journal, and does not log to it.",
-                "start osqueryd with --logger_plugin=journal")
-        ]
+    /// Its registry has a logger as active only where it is the only one; the flag names them all.
+    private static func logger(_ client: ExtensionManagerClient, _ named: [String]) throws(ManagerError) -> Finding {
+        let sql = "SELECT name FROM osquery_registry WHERE registry = 'logger' AND name = 'journal'"
+        let isKnown = try !client.query(sql).isEmpty
+        if isKnown && named.contains("journal") { return .ok("It logs to journal.") }
+        return .error(
+            isKnown ? "It knows the logger journal, and does not log to it." : "It knows no logger journal.",
+            "start osqueryd with --logger_plugin=journal")
     }
 }
