@@ -31,15 +31,22 @@ struct JournalConnection: ~Copyable {
         case failed(SystemError)
     }
 
-    static let socketPath = "/run/systemd/journal/socket"
-    private static let directory = "/run/systemd/journal"
     /// Bytes from which on an entry is handed over as a file: below, it fits into a socket's buffer of the default size beside others.
     static let largestDatagram = 64 << 10
 
+    private let directory: String
+    /// journald's socket.
+    let socketPath: String
     private var socket: Int32 = -1
     private var changes: Int32 = -1
     /// How often a connection was made: what was sent on an earlier one may be lost.
     private(set) var generation = 0
+
+    /// - Parameter directory: Where journald's socket is.
+    init(in directory: String = JournalNamespace.ownSocketDirectory) {
+        self.directory = directory
+        socketPath = directory + "/socket"
+    }
 
     deinit {
         if socket >= 0 { close(socket) }
@@ -80,7 +87,7 @@ struct JournalConnection: ~Copyable {
         case .none: return .full
         // Somebody else was quicker, or there is another reason, for which poll(2) does not wait.
         case .some:
-            return code == EAGAIN ? .full : .failed(SystemError("send an entry to", Self.socketPath, code: code))
+            return code == EAGAIN ? .full : .failed(SystemError("send an entry to", socketPath, code: code))
         case .away: return .away
         }
     }
@@ -202,7 +209,7 @@ struct JournalConnection: ~Copyable {
         // journald has just made its socket, and may not have asked for the sender's credentials yet: an entry without them is nobody's.
         var isOn: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_PASSCRED, &isOn, socklen_t(MemoryLayout<Int32>.size))
-        let result = try? UnixAddress.with(Self.socketPath) { Glibc.connect(descriptor, $0, $1) }
+        let result = try? UnixAddress.with(socketPath) { Glibc.connect(descriptor, $0, $1) }
         guard result == 0 else {
             close(descriptor)
             return false
@@ -215,7 +222,7 @@ struct JournalConnection: ~Copyable {
     private mutating func watchDirectory() {
         let descriptor = inotify_init1(Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
         let events = UInt32(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF)
-        guard descriptor >= 0, inotify_add_watch(descriptor, Self.directory, events) >= 0 else {
+        guard descriptor >= 0, inotify_add_watch(descriptor, directory, events) >= 0 else {
             if descriptor >= 0 { close(descriptor) }
             return
         }

@@ -373,7 +373,7 @@ extension JournalConnection.Outcome {
     fileprivate var reason: String {
         switch self {
         case .full: "systemd-journald takes nothing."
-        case .sent, .away, .replaced: "There is no systemd-journald at \(JournalConnection.socketPath)."
+        case .sent, .away, .replaced: "There is no systemd-journald at \(JournalNamespace.ownSocketDirectory)/socket."
         case .failed(let error): error.description
         }
     }

@@ -58,7 +58,8 @@ package final class RateLimitWatch: Sendable {
     /// Adds up what journald says since `seen`, which moves to behind the last it said.
     private static func dropped(of unit: String, since seen: inout UInt64) -> UInt64 {
         var journal: OpaquePointer?
-        guard sd_journal_open(&journal, Int32(SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM)) >= 0 else { return 0 }
+        let flags = Int32(SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM)
+        guard sd_journal_open_namespace(&journal, JournalNamespace.current.name, flags) >= 0 else { return 0 }
         defer { sd_journal_close(journal) }
         // Only journald itself can send by this transport.
         let matches = ["MESSAGE_ID=\(droppedMessage)", "_TRANSPORT=driver", "OBJECT_SYSTEMD_UNIT=\(unit)"]

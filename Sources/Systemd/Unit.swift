@@ -29,6 +29,8 @@ package struct Unit: Sendable, Equatable {
     /// How much it may log, in entries in so many microseconds, instead of what journald's own settings say; 0 is “not set”.
     package var logRateLimitInterval: UInt64?
     package var logRateLimitBurst: UInt32?
+    /// The namespace of the journal that it logs to; nil for the default one.
+    package var logNamespace: String?
 
     package init() {}
 

@@ -24,6 +24,7 @@ package enum UnitProperty: String, Sendable, CaseIterable {
     case mainExitStatus = "ExecMainStatus"
     case logRateLimitInterval = "LogRateLimitIntervalUSec"
     case logRateLimitBurst = "LogRateLimitBurst"
+    case logNamespace = "LogNamespace"
 
     /// Those that the list of units brings without asking for each unit's properties.
     static let listed: Set<UnitProperty> = [.name, .description, .loadState, .activeState, .subState]
@@ -54,6 +55,7 @@ package enum UnitProperty: String, Sendable, CaseIterable {
         case .mainPID: unit.mainPID = try value.uint32()
         case .logRateLimitInterval: unit.logRateLimitInterval = try value.uint64()
         case .logRateLimitBurst: unit.logRateLimitBurst = try value.uint32()
+        case .logNamespace: unit.logNamespace = try value.text()?.nonEmpty
         case .restarts: unit.restarts = try value.uint32()
         case .mainExitCode: unit.mainExitCode = try value.int32()
         case .mainExitStatus: unit.mainExitStatus = try value.int32()

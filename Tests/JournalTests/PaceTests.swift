@@ -16,6 +16,18 @@ import Testing
         #expect(configuration.rateLimitBurst == 500)
         configuration.read(text: "RateLimitBurst=\nRateLimitIntervalSec=0")
         #expect(configuration.rateLimitBurst == 10_000 && configuration.rateLimitInterval == 0)
+        configuration.read(text: "Storage=none\nStorage=sometimes")
+        #expect(configuration.storage == "none" && !configuration.isPersistent)
+    }
+
+    @Test(
+        "a time is read however it is written",
+        arguments: [
+            ("0", 0), ("0s", 0), ("0min", 0), ("0h 0ms", 0), ("1h30min", 5400), ("2 weeks", 1_209_600), ("s", nil),
+            ("", nil),
+        ])
+    func times(text: String, seconds: Double?) {
+        #expect(JournaldConfiguration.seconds(Substring(text)) == seconds)
     }
 
     @Test(
@@ -65,8 +77,8 @@ import Testing
     @Test("a namespace's name is that of the directory which is mounted over the default one's")
     func namespace() {
         let other = "24 1 0:22 / /run rw shared:5 - tmpfs tmpfs rw\n"
-        #expect(JournalNamespace.name(mounts: other) == nil)
+        #expect(JournalNamespace(mounts: other) == JournalNamespace(name: nil))
         let mount = "99 24 0:22 /systemd/journal.audit /run/systemd/journal rw - tmpfs tmpfs rw\n"
-        #expect(JournalNamespace.name(mounts: other + mount) == "audit")
+        #expect(JournalNamespace(mounts: other + mount) == JournalNamespace(name: "audit"))
     }
 }

@@ -65,6 +65,9 @@ struct JournalFiles: ~Copyable {
         return access(path, F_OK) == 0 ? path : nil
     }
 
+    /// Whether there is a journal on disk, of whatever machine and namespace.
+    static var isPersistentDirectoryThere: Bool { access(persistent, F_OK) == 0 }
+
     /// Bytes that the files in a directory take.
     static func usedSpace(of directory: String) -> Int {
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -80,8 +83,7 @@ struct JournalFiles: ~Copyable {
     private static var directoryName: String {
         var id = sd_id128_t()
         guard sd_id128_get_machine(&id) >= 0 else { return "unknown" }
-        let text = StreamID(id).text
-        return JournalNamespace.current.map { "\(text).\($0)" } ?? text
+        return StreamID(id).text + JournalNamespace.current.suffix
     }
 
     /// Whether all of them are in memory, and gone after a reboot (journald.conf(5), Storage=volatile).

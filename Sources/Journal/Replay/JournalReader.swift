@@ -50,7 +50,8 @@ struct JournalReader: ~Copyable {
     /// When the oldest entry came that is in the journal, in microseconds since 1970; nil where that cannot be told.
     static var oldestTime: UInt64? {
         var journal: OpaquePointer?
-        guard sd_journal_open_namespace(&journal, JournalNamespace.current, Int32(SD_JOURNAL_LOCAL_ONLY)) >= 0 else {
+        guard sd_journal_open_namespace(&journal, JournalNamespace.current.name, Int32(SD_JOURNAL_LOCAL_ONLY)) >= 0
+        else {
             return nil
         }
         defer { sd_journal_close(journal) }

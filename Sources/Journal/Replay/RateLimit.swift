@@ -15,7 +15,7 @@ struct RateLimit: Equatable {
     /// belongs to none has no limit.
     static var current: RateLimit? {
         guard let unit = systemdUnit else { return nil }
-        let configuration = JournaldConfiguration.current
+        let configuration = JournaldConfiguration(of: .current)
         let published = { (name: String) in
             linkTarget(of: "/run/systemd/units/log-rate-limit-\(name):\(unit)").flatMap { UInt64($0) }
         }

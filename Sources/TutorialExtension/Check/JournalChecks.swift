@@ -1,67 +1,96 @@
 import Journal
-import SystemCalls
 import Systemd
 
 /// Whether what is sent is taken, kept and found.
-enum JournalChecks {
-    static var findings: [Finding] {
-        guard JournalEcho.isReachable else {
-            return [
-                .error(
-                    "There is no systemd-journald at \(JournalEcho.socketPath): logs are kept on disk.",
-                    "sudo systemctl start systemd-journald.socket systemd-journald")
-            ]
-        }
-        return [echo, storage] + (rateLimit.map { [$0] } ?? [])
+struct JournalChecks {
+    /// osqueryd's unit; nil where systemd has not loaded it.
+    private let unit: Unit?
+    private let isSystemdThere: Bool
+    /// The one that osqueryd's unit logs to, which that of this process need not be.
+    private let namespace: JournalNamespace
+    private let configuration: JournaldConfiguration
+
+    static var findings: [Finding] { JournalChecks().findings }
+
+    private init() {
+        let found = try? OsquerydUnit.look([.logNamespace, .logRateLimitInterval, .logRateLimitBurst])
+        isSystemdThere = found != nil
+        unit = found ?? nil
+        namespace = unit.map { JournalNamespace(name: $0.logNamespace) } ?? .current
+        configuration = JournaldConfiguration(of: namespace)
     }
 
-    private static var echo: Finding {
-        let remedy = "journalctl --verify; systemctl status systemd-journald"
+    private var findings: [Finding] {
+        let echo = JournalEcho(namespace)
+        guard echo.isReachable else {
+            return [
+                .error(
+                    "There is no systemd-journald at \(echo.socketPath): logs are kept on disk.",
+                    "sudo systemctl start \(namespace.unitName).socket \(namespace.unitName)")
+            ]
+        }
+        return [line(echo), storage] + (rateLimit.map { [$0] } ?? [])
+    }
+
+    private func line(_ echo: JournalEcho) -> Finding {
+        let option = namespace.name.map { " --namespace=\($0)" } ?? ""
+        let journal = namespace.name.map { "the journal's namespace \($0)" } ?? "the journal"
+        let remedy = "journalctl\(option) --verify; systemctl status \(namespace.unitName)"
         do {
-            let isHeard = try JournalEcho.isHeard(
+            let isHeard = try echo.isHeard(
                 message: "A line to see whether it can be found.", identifier: Words.identifier)
             return isHeard
-                ? .ok("A test line was sent to the journal, and found there.")
+                ? .ok("A test line was sent to \(journal), and found there.")
                 : .warning(
-                    "A test line was sent to the journal and not found there: you may not read it, or it stores nothing.",
+                    "A test line was sent to \(journal) and not found there: you may not read it, or it stores nothing.",
                     "run this as root, or as a member of the group systemd-journal; \(remedy)")
         } catch {
             return .error("A test line was not taken: \(error)", remedy)
         }
     }
 
-    private static var storage: Finding {
-        JournalEcho.isPersistent
-            ? .ok("The journal is kept on disk.")
-            : .warning(
+    private var storage: Finding {
+        if configuration.isPersistent { return .ok("The journal is kept on disk.") }
+        let restart = "sudo systemctl restart \(namespace.unitName)"
+        switch configuration.storage {
+        case "none": return .error("journald stores nothing: Storage=none.", "\(setStorage); \(restart)")
+        case "volatile":
+            return .warning(
+                "The journal is kept in memory, and gone after a reboot: Storage=volatile.", "\(setStorage); \(restart)"
+            )
+        default:
+            return .warning(
                 "The journal is kept in memory, and gone after a reboot.",
-                "sudo mkdir -p /var/log/journal && sudo systemctl restart systemd-journald")
+                "sudo mkdir -p /var/log/journal && \(restart)")
+        }
     }
+
+    private var setStorage: String { "set Storage=persistent in /etc/systemd/\(namespace.configurationName)" }
 
     /// A bound that is not reached, in entries.
     private static let enough = 1_000_000
 
     /// Nothing, where no systemd can be asked, and so no unit has a rate.
-    private static var rateLimit: Finding? {
+    private var rateLimit: Finding? {
         let name = OsquerydUnit.name
-        let found: Unit?
-        do {
-            found = try OsquerydUnit.look([.logRateLimitInterval, .logRateLimitBurst])
-        } catch {
-            return nil
-        }
-        guard let unit = found else {
+        guard isSystemdThere else { return nil }
+        guard let unit else {
             return .warning("systemd has not loaded \(name).", "sudo systemctl enable --now \(name)")
         }
         // LogRateLimitIntervalSec=0 is taken for “not set” (systemd 252: src/core/unit.c).
-        let isWide = unit.logRateLimitInterval ?? 0 > 0 && unit.logRateLimitBurst ?? 0 >= enough
-        let settings = (try? readLines(at: "/etc/systemd/journald.conf")) ?? []
-        let isOff = settings.contains { ["RateLimitIntervalSec=0", "RateLimitBurst=0"].contains($0) }
-        return isWide || isOff
+        let own = (interval: unit.logRateLimitInterval ?? 0, burst: Int(unit.logRateLimitBurst ?? 0))
+        let interval = own.interval > 0 ? Double(own.interval) / 1e6 : configuration.rateLimitInterval
+        let burst = own.burst > 0 ? own.burst : configuration.rateLimitBurst
+        return interval == 0 || burst == 0 || burst >= Self.enough
             ? .ok("journald's rate limit does not bound \(name).")
             : .warning(
-                "journald drops what \(name) logs beyond some 10,000 entries in 30 s.",
+                "journald drops what \(name) logs beyond some \(burst) entries in \(interval.formatted) s.",
                 "sudo systemctl edit \(name): [Service] LogRateLimitIntervalSec=1s LogRateLimitBurst=100000000, a line each"
             )
     }
+}
+
+extension Double {
+    /// Without a fraction where it has none.
+    fileprivate var formatted: String { Int(exactly: self).map { "\($0)" } ?? "\(self)" }
 }

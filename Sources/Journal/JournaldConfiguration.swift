@@ -1,11 +1,13 @@
 import Glibc
 import SystemCalls
 
-/// Settings of journald that bound how much it takes (journald.conf(5)).
-struct JournaldConfiguration {
+/// Settings of journald that bound how much it takes, and where it keeps it (journald.conf(5)).
+package struct JournaldConfiguration {
     /// In seconds; 0 where there is no limit.
-    var rateLimitInterval = 30.0
-    var rateLimitBurst = 10_000
+    package var rateLimitInterval = 30.0
+    package var rateLimitBurst = 10_000
+    /// `persistent`, `auto`, `volatile` or `none`.
+    package var storage = "auto"
     /// Bytes; nil where journald derives them from the size of the file system.
     private var maximumUse: [Storage: Int] = [:]
     private var keepFree: [Storage: Int] = [:]
@@ -15,17 +17,18 @@ struct JournaldConfiguration {
         case runtime = "Runtime"
     }
 
-    /// The settings that hold for the journald that this process logs to.
-    static var current: JournaldConfiguration {
-        var configuration = JournaldConfiguration()
-        for path in paths { configuration.read(path) }
-        return configuration
+    /// journald's own defaults.
+    init() {}
+
+    /// The settings that hold for a namespace's journald.
+    package init(of namespace: JournalNamespace) {
+        if namespace.name != nil { storage = "persistent" }
+        for path in Self.paths(namespace.configurationName) { read(path) }
     }
 
     /// The files that hold, in the order in which they do: the first of the main files, and of drop-ins of the same name the one in
     /// the first directory.
-    private static var paths: [String] {
-        let name = JournalNamespace.current.map { "journald@\($0).conf" } ?? "journald.conf"
+    private static func paths(_ name: String) -> [String] {
         let roots: [String] = ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"].map { $0 + "/systemd" }
         let mainFiles: [String] = roots.map { $0 + "/" + name }
         var paths = mainFiles.filter { access($0, F_OK) == 0 }.prefix(1)
@@ -48,6 +51,11 @@ struct JournaldConfiguration {
         read(text: String(decoding: bytes, as: UTF8.self))
     }
 
+    /// Whether what journald takes stays through a reboot.
+    package var isPersistent: Bool {
+        ["persistent", "auto"].contains(storage) && JournalFiles.isPersistentDirectoryThere
+    }
+
     /// Reads a file's lines. What makes no sense is passed over, as journald does.
     mutating func read(text: String) {
         for line in text.split(separator: "\n").map(\.trimmedWhitespace)
@@ -59,6 +67,8 @@ struct JournaldConfiguration {
                 rateLimitInterval = value.isEmpty ? 30 : Self.seconds(value) ?? rateLimitInterval
             case "RateLimitBurst":
                 rateLimitBurst = value.isEmpty ? 10_000 : UInt32(value).map { Int($0) } ?? rateLimitBurst
+            case "Storage":
+                if ["persistent", "auto", "volatile", "none"].contains(value) { storage = String(value) }
             case let name:
                 for storage in Storage.allCases {
                     if name == "\(storage.rawValue)MaxUse" { maximumUse[storage] = Self.bytes(value) }
@@ -73,7 +83,7 @@ struct JournaldConfiguration {
         let units: [String: Double] = [
             "": 1, "s": 1, "sec": 1, "second": 1, "seconds": 1, "ms": 1e-3, "msec": 1e-3, "us": 1e-6, "usec": 1e-6,
             "m": 60, "min": 60, "minute": 60, "minutes": 60, "h": 3600, "hr": 3600, "hour": 3600, "hours": 3600,
-            "d": 86_400, "day": 86_400, "days": 86_400,
+            "d": 86_400, "day": 86_400, "days": 86_400, "w": 604_800, "week": 604_800, "weeks": 604_800,
         ]
         var rest = text
         var total = 0.0
