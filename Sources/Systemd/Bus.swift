@@ -5,7 +5,9 @@ import Glibc
 final class Bus {
     private static let destination = "org.freedesktop.systemd1"
     private static let manager = "/org/freedesktop/systemd1"
-    /// For a call, in microseconds.
+    /// For a call.
+    private static let patience = Duration.seconds(10)
+    /// The same in microseconds.
     private static let timeout: UInt64 = 10_000_000
     /// Calls under way at once: dbus-daemon allows 128 a connection (dbus-daemon(1), max_replies_per_connection).
     private static let window = 64
@@ -57,28 +59,38 @@ final class Bus {
         return BusMessage(reply)
     }
 
-    /// Makes many calls, one behind the other without waiting in between, and hands on the answers as they come.
+    /// Makes many calls, one after the other without waiting in between, and hands on the answers as they come.
+    ///
+    /// libsystemd sends the calls, and the answers are read here: it reads only when asked to, and no further than the end of a message
+    /// (systemd: src/libsystemd/sd-bus/bus-socket.c, bus_socket_read_message_need).
     ///
     /// - Parameter receive: Gets a call's index and its answer; nil where systemd answered with an error.
     func call(
-        _ calls: [Call], _ receive: @escaping (Int, BusMessage?) throws(SystemdError) -> Void
+        _ calls: [Call], _ receive: (Int, BusAnswer?) throws(SystemdError) -> Void
     ) throws(SystemdError) {
-        let batch = Batch(receive)
-        let pending = calls.indices.map { PendingCall(batch, $0) }
+        guard let member = calls.first?.member else { return }
+        // Returns when libsystemd has been answered all that it asks to begin with.
+        var id = sd_id128_t()
+        try SystemdError.check(sd_bus_get_bus_id(bus, &id), "call \(member)")
+        let connection = try SystemdError.check(sd_bus_get_fd(bus), "call \(member)")
+        var underWay: [UInt32: Int] = [:]
         var made = 0
-        defer { withExtendedLifetime(pending) {} }
-        while batch.answered < calls.count {
-            while made < calls.count && made - batch.answered < Self.window {
-                let userdata = Unmanaged.passUnretained(pending[made]).toOpaque()
-                let result = try withMessage(calls[made]) {
-                    sd_bus_call_async(bus, nil, $0, Self.answered, userdata, Self.timeout)
-                }
-                try SystemdError.check(result, "call \(calls[made].member)")
+        var deadline = ContinuousClock.now + Self.patience
+        while made < calls.count || !underWay.isEmpty {
+            while made < calls.count && underWay.count < Self.window {
+                var cookie: UInt64 = 0
+                let result = try withMessage(calls[made]) { sd_bus_send(bus, $0, &cookie) }
+                try SystemdError.check(result, "call \(member)")
+                underWay[UInt32(truncatingIfNeeded: cookie)] = made
                 made += 1
             }
-            let result = try SystemdError.check(sd_bus_process(bus, nil), "call \(calls[0].member)")
-            if let error = batch.error { throw error }
-            if result == 0 { try SystemdError.check(sd_bus_wait(bus, Self.timeout), "wait for systemd") }
+            try SystemdError.check(sd_bus_flush(bus), "call \(member)")
+            guard let answer = try BusAnswer.next(on: connection, before: deadline),
+                let index = underWay.removeValue(forKey: answer.serial)
+            else { continue }
+            if let error = answer.error, Self.isLocal(error) { throw .failed("call \(member)", code: ECONNRESET) }
+            try receive(index, answer.error == nil ? answer : nil)
+            deadline = ContinuousClock.now + Self.patience
         }
     }
 
@@ -94,49 +106,8 @@ final class Bus {
     }
 
     /// Whether an error is the connection's and not systemd's.
-    fileprivate static func isLocal(_ name: String) -> Bool {
+    private static func isLocal(_ name: String) -> Bool {
         name.hasPrefix("System.Error.") || name.hasPrefix("org.freedesktop.DBus.Error.NoReply")
             || name == "org.freedesktop.DBus.Error.Disconnected" || name == "org.freedesktop.DBus.Error.Timeout"
-    }
-
-    /// What sd-bus calls with each answer.
-    private static let answered: sd_bus_message_handler_t = { reply, userdata, _ in
-        let call = Unmanaged<PendingCall>.fromOpaque(userdata!).takeUnretainedValue()
-        call.batch.take(reply!, call.index)
-        return 0
-    }
-
-    private final class PendingCall {
-        let batch: Batch
-        let index: Int
-
-        init(_ batch: Batch, _ index: Int) {
-            self.batch = batch
-            self.index = index
-        }
-    }
-
-    private final class Batch {
-        private let receive: (Int, BusMessage?) throws(SystemdError) -> Void
-        private(set) var answered = 0
-        private(set) var error: SystemdError?
-
-        init(_ receive: @escaping (Int, BusMessage?) throws(SystemdError) -> Void) {
-            self.receive = receive
-        }
-
-        func take(_ reply: OpaquePointer, _ index: Int) {
-            answered += 1
-            let isError = sd_bus_message_is_method_error(reply, nil) > 0
-            if isError, let name = sd_bus_message_get_error(reply)?.pointee.name, Bus.isLocal(String(cString: name)) {
-                error = .failed("call systemd", code: sd_bus_message_get_errno(reply))
-                return
-            }
-            do throws(SystemdError) {
-                try receive(index, isError ? nil : BusMessage(borrowed: reply))
-            } catch {
-                self.error = error
-            }
-        }
     }
 }

@@ -10,11 +10,6 @@ final class BusMessage {
         self.pointer = pointer
     }
 
-    /// A message that libsystemd keeps for as long as it needs it itself.
-    init(borrowed pointer: OpaquePointer) {
-        self.pointer = sd_bus_message_ref(pointer)
-    }
-
     deinit {
         sd_bus_message_unref(pointer)
     }
@@ -40,14 +35,10 @@ final class BusMessage {
 
     /// The next text or object path.
     func readString(_ type: CChar = BusType.string) throws(SystemdError) -> String {
-        String(cString: try readCString(type))
-    }
-
-    private func readCString(_ type: CChar) throws(SystemdError) -> UnsafePointer<CChar> {
         var text: UnsafePointer<CChar>?
         try SystemdError.check(sd_bus_message_read_basic(pointer, type, &text), "read a message")
         guard let text else { throw .malformed }
-        return text
+        return String(cString: text)
     }
 
     /// Steps over values of these types.
@@ -67,36 +58,6 @@ final class BusMessage {
         try exit()
     }
 
-    /// Calls `body` with the entries of a dictionary from names to variants, which the whole message is.
-    ///
-    /// libsystemd reads such a message value by value, with a search through the signatures and two allocations at each of the 400
-    /// properties of a service: four fifths of what a scan of all units cost. So it opens the dictionary and reads the first
-    /// name, which it hands out where it lies in the message; from there on the bytes are read in place. A received message's
-    /// body is one piece (systemd: src/libsystemd/sd-bus/bus-message.c, bus_message_from_malloc), and the array's length, which
-    /// stands before the first entry, was checked against the message by the bus, or written by systemd itself.
-    func withDictionary(_ body: (inout DBusBytes) throws(SystemdError) -> Void) throws(SystemdError) {
-        guard let signature = sd_bus_message_get_signature(pointer, 1), strcmp(signature, "a{sv}") == 0 else {
-            throw .malformed
-        }
-        try SystemdError.check(sd_bus_message_enter_container(pointer, BusType.array, "{sv}"), "read a message")
-        if sd_bus_message_at_end(pointer, 0) > 0 { return }
-        try enter(BusType.entry, "sv")
-        let name = UnsafeRawPointer(try readCString(BusType.string))
-        // The array's length, 4 bytes of padding up to the first entry, and the length of the entry's name.
-        let entries = name - 4
-        let length = Int((entries - 8).loadUnaligned(as: UInt32.self))
-        guard entries.loadUnaligned(as: UInt32.self) == strlen(name.assumingMemoryBound(to: CChar.self)),
-            length <= Self.longestArray
-        else { throw .malformed }
-        try withExtendedLifetime(self) { () throws(SystemdError) in
-            var bytes = DBusBytes(UnsafeRawBufferPointer(start: entries, count: length))
-            try body(&bytes)
-        }
-    }
-
-    /// Bytes in an array at most (D-Bus Specification).
-    private static let longestArray = 64 << 20
-
     private func enter(_ type: CChar, _ contents: String) throws(SystemdError) {
         let result = sd_bus_message_enter_container(pointer, type, contents)
         // 0 is said at the end of what it is in.
@@ -115,5 +76,4 @@ enum BusType {
     static let uint32 = CChar(UInt8(ascii: "u"))
     static let array = CChar(UInt8(ascii: "a"))
     static let structure = CChar(UInt8(ascii: "r"))
-    static let entry = CChar(UInt8(ascii: "e"))
 }

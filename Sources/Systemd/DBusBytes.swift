@@ -26,10 +26,24 @@ struct DBusBytes {
     mutating func nextProperty() throws(SystemdError) -> (name: UnsafeRawBufferPointer, value: DBusValue) {
         try align(to: 8)
         let name = try text()
+        return (name, try variant())
+    }
+
+    /// A value that says of what type it is.
+    mutating func variant() throws(SystemdError) -> DBusValue {
         let signature = try self.signature()
         let value = DBusValue(signature: signature, bytes: self)
         try skip(signature)
-        return (name, value)
+        return value
+    }
+
+    /// The entries of a dictionary, or an array of structs, to be read on their own.
+    mutating func entries() throws(SystemdError) -> DBusBytes {
+        let length = Int(try number(as: UInt32.self))
+        try align(to: 8)
+        let start = offset
+        try advance(length)
+        return DBusBytes(UnsafeRawBufferPointer(rebasing: bytes[start..<offset]))
     }
 
     /// A fixed-size number.
@@ -98,7 +112,8 @@ struct DBusBytes {
         }
     }
 
-    private mutating func signature() throws(SystemdError) -> UnsafeRawBufferPointer {
+    /// Types, by their codes.
+    mutating func signature() throws(SystemdError) -> UnsafeRawBufferPointer {
         try take(Int(try number(as: UInt8.self)))
     }
 

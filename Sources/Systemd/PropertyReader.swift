@@ -18,12 +18,13 @@ struct PropertyReader {
         }
     }
 
-    /// Reads an answer to GetAll, and of that no more than what is wanted lies in.
-    func read(_ reply: BusMessage, into unit: inout Unit) throws(SystemdError) {
-        try reply.withDictionary { (bytes) throws(SystemdError) in
+    /// Reads an answer to GetAll, up to the last requested property.
+    func read(_ answer: BusAnswer, into unit: inout Unit) throws(SystemdError) {
+        try answer.read("a{sv}") { (bytes) throws(SystemdError) in
+            var properties = try bytes.entries()
             var missing = count
-            while missing > 0 && !bytes.isAtEnd {
-                let (name, value) = try bytes.nextProperty()
+            while missing > 0 && !properties.isAtEnd {
+                let (name, value) = try properties.nextProperty()
                 guard let property = find(name) else { continue }
                 try property.read(value, into: &unit)
                 missing -= 1

@@ -101,8 +101,9 @@ package final class SystemdManager: Sendable {
             Bus.Call(member: "GetUnitByPID") { (message) throws(SystemdError) in try message.append(process) }
         }
         var paths: [String] = []
-        try bus.call(calls) { (_, reply) throws(SystemdError) in
-            if let path = try reply?.readString(BusType.objectPath), !paths.contains(path) { paths.append(path) }
+        try bus.call(calls) { (_, answer) throws(SystemdError) in
+            let path = try answer?.read("o") { (bytes) throws(SystemdError) in try bytes.string() }
+            if let path, !paths.contains(path) { paths.append(path) }
         }
         return paths
     }
@@ -133,10 +134,10 @@ package final class SystemdManager: Sendable {
                 })
         }
         var units = listed.map { Optional($0.unit) }
-        try bus.call(calls) { (index, reply) throws(SystemdError) in
+        try bus.call(calls) { (index, answer) throws(SystemdError) in
             let (unit, reader) = purposes[index]
-            if let reply {
-                try reader.read(reply, into: &units[unit]!)
+            if let answer {
+                try reader.read(answer, into: &units[unit]!)
             } else {
                 units[unit] = nil
             }
