@@ -42,19 +42,19 @@ struct Sandbox {
     func enter(_ logger: Logger) {
         let setting = Environment[.sandbox] ?? "1"
         if setting == "0" { return }
-        // Whoever waits in vain for a socket there has more to say.
-        guard access(rules[0].folder, F_OK) == 0 else { return }
         if setting != "1" { logger.error("OSQUERY_EXTENSION_SANDBOX=\(setting) is neither 0 nor 1: 1 it is.") }
         // Each as far as it goes: neither needs the other.
-        do {
-            try confineFiles()
-        } catch {
-            logger.notice("What may be written to is not confined: \(error)")
-        }
         do {
             try SystemCallFilter.enter()
         } catch {
             logger.notice("What may be executed is not confined: \(error)")
+        }
+        // Whoever waits in vain for a socket there has more to say.
+        guard access(rules[0].folder, F_OK) == 0 else { return }
+        do {
+            try confineFiles()
+        } catch {
+            logger.notice("What may be written to is not confined: \(error)")
         }
     }
 
