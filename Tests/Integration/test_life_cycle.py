@@ -155,6 +155,27 @@ def test_a_logger_plugin_flag_that_leaves_it_out_is_said_once(tmp_path, names, w
     assert extension.words().count("--logger_plugin=journal") == (1 if warns else 0)
 
 
+@pytest.mark.parametrize("spelling", [["--interval", "0"], ["--interval=0"]])
+def test_with_an_interval_of_0_it_looks_often_and_pauses_each_time(tmp_path, start, spelling):
+    """What osqueryd hands on of --extensions_interval=0, and the same as the parser reads it."""
+    looks = []
+
+    class Recording(Manager):
+        def extensions(self):
+            looks.append(time.monotonic())
+            return super().extensions()
+
+    manager = Recording(str(tmp_path / "em")).start()
+    extension = start(*spelling, at=manager, registered=False)
+    manager.wait_for_registration()
+    # With an interval of 3 s that would take half a minute.
+    wait_until(lambda: len(looks) > 10, 20)
+    # The next look comes 200 ms after the answer to the one before, however busy the machine is.
+    assert min(later - earlier for earlier, later in zip(looks, looks[1:])) > 0.19
+    assert extension.end() == 0
+    manager.stop()
+
+
 def test_it_gives_up_what_it_has_no_use_for(manager, extension):
     with open(f"/proc/{extension.pid}/status") as file:
         status = file.read()

@@ -19,7 +19,7 @@ struct ExtensionLifecycle {
     init(_ description: Extension, _ options: ExtensionOptions, _ end: EndWatch) {
         self.description = description
         self.end = end
-        interval = .seconds(options.interval)
+        interval = options.pause
         timeout = .seconds(options.timeout)
         logger = description.logger
         client = ExtensionManagerClient(

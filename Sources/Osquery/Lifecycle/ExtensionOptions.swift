@@ -16,8 +16,10 @@ public struct ExtensionOptions: ParsableArguments, Sendable {
     @Option(help: ArgumentHelp("Seconds to wait for osqueryd.", valueName: "seconds"))
     public var timeout: Int = 3
 
-    /// Seconds between looks whether osqueryd is still there.
-    @Option(help: ArgumentHelp("Seconds between looks whether osqueryd is still there.", valueName: "seconds"))
+    /// Seconds between looks whether osqueryd is still there; 0 stands for 200 ms.
+    @Option(
+        help: ArgumentHelp(
+            "Seconds between looks whether osqueryd is still there; 0 means 200 ms.", valueName: "seconds"))
     public var interval: Int = 3
 
     /// Whether to say what happens.
@@ -50,6 +52,10 @@ public struct ExtensionOptions: ParsableArguments, Sendable {
         guard (try? validate()) != nil else { return nil }
     }
 
+    /// How long to pause between looks: as with osquery's SDK, at least 200 ms, so that 0 does not keep a processor busy
+    /// (osquery: extensions/extensions.cpp, ExtensionWatcher).
+    var pause: Duration { max(.seconds(interval), .milliseconds(200)) }
+
     /// Checks what the parser cannot.
     public func validate() throws {
         guard !socket.isEmpty else {
@@ -63,8 +69,8 @@ public struct ExtensionOptions: ParsableArguments, Sendable {
         guard (0...86400).contains(timeout) else {
             throw ValidationError("--timeout is \(timeout): give it seconds, from 0 to 86400.")
         }
-        guard (1...86400).contains(interval) else {
-            throw ValidationError("--interval is \(interval): give it seconds, from 1 to 86400.")
+        guard (0...86400).contains(interval) else {
+            throw ValidationError("--interval is \(interval): give it seconds, from 0 to 86400.")
         }
     }
 }
