@@ -28,10 +28,11 @@ FIRST_UUID = 12004
 class Manager:
     """Serves ExtensionManager at a socket, and remembers who registered."""
 
-    def __init__(self, path, logger_plugin="journal", uuid=FIRST_UUID):
+    def __init__(self, path, logger_plugin="journal", uuid=FIRST_UUID, is_shell=False):
         self.path = path
         self.logger_plugin = logger_plugin
         self.flags = {}
+        self.is_shell = is_shell
         self.next_uuid = uuid
         self.extensions_by_uuid = {}
         self.registries = {}
@@ -53,7 +54,9 @@ class Manager:
 
     def options(self):
         self.calls.append("options")
-        flags = {"logger_plugin": self.logger_plugin, **self.flags}
+        # osqueryi sets disable_logging by itself (osquery: core/init.cpp).
+        flags = {
+            "logger_plugin": self.logger_plugin, "disable_logging": "true" if self.is_shell else "false", **self.flags}
         return {name: InternalOptionInfo(value, "", "string") for name, value in flags.items()}
 
     def registerExtension(self, info, registry):

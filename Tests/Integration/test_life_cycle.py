@@ -144,9 +144,11 @@ def answers(path):
 
 
 @pytest.mark.parametrize(
-    "names, warns", [("journal", False), ("filesystem,journal", False), ("filesystem", True), ("tls,filesystem", True)])
-def test_a_logger_plugin_flag_that_leaves_it_out_is_said_once(tmp_path, names, warns):
-    manager = Manager(str(tmp_path / "em"), logger_plugin=names).start()
+    "names, is_shell, warns",
+    [("journal", False, False), ("filesystem,journal", False, False), ("filesystem", False, True), ("tls,filesystem", False, True),
+     ("filesystem", True, False)])
+def test_a_logger_plugin_flag_that_leaves_it_out_is_said_once_and_not_to_osqueryi(tmp_path, names, is_shell, warns):
+    manager = Manager(str(tmp_path / "em"), logger_plugin=names, is_shell=is_shell).start()
     extension = RunningExtension(manager, interval=1)
     manager.wait_for_registration()
     wait_until(lambda: manager.calls.count("extensions") >= 2)

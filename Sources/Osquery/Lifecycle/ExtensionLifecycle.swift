@@ -183,11 +183,12 @@ struct ExtensionLifecycle {
     }
 
     /// Says so when osqueryd's `--logger_plugin` names none of our loggers: nothing would be logged, and nobody would know why.
+    /// osqueryi logs nothing, and has set `disable_logging` itself (osquery: core/init.cpp).
     private func warnOfUnusedLoggers() {
         let loggers = description.plugins.filter { type(of: $0).registry == .logger }.map(\.name)
-        guard !loggers.isEmpty, let options = try? client.options(), let option = options["logger_plugin"] else {
-            return
-        }
+        guard !loggers.isEmpty, let options = try? client.options(), let option = options["logger_plugin"],
+            options["disable_logging"]?.value != "true"
+        else { return }
         let named = option.value.split(separator: ",").map { $0.drop { $0 == " " } }
         guard !loggers.contains(where: { named.contains($0[...]) }) else { return }
         logger.warning(
