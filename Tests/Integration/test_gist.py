@@ -288,6 +288,20 @@ def test_the_last_good_configuration_survives_an_end_and_github(manager, github,
     assert "status 404" in error(manager), "another gist's configuration was used"
 
 
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_a_second_process_in_the_state_directory_is_told_that_it_shares_the_configuration(manager, begin, state, tmp_path, is_shared):
+    """Where the spool alone is shared, no configuration is spoken of."""
+    spool = str(state if is_shared else tmp_path / "spool")
+    words = []
+    for _ in range(2):
+        extension = begin(OSQUERY_JOURNAL_SPOOL=spool)
+        words.append(extension.words())
+    assert "Another process" not in words[0]
+    assert "Another process" in words[1] and "No log is lost" in words[1]
+    assert ("configuration of the gist" in words[1]) == is_shared
+    assert ("set STATE_DIRECTORY" in words[1], "set OSQUERY_JOURNAL_SPOOL" in words[1]) == (is_shared, not is_shared)
+
+
 def test_a_damaged_copy_is_no_configuration(manager, github, begin, state):
     state.mkdir(mode=0o700)
     (state / "gist.json").write_text('{"gist": "/gists/' + ID)

@@ -223,6 +223,7 @@ def test_two_processes_with_one_directory(manager, run, journal, journald, numbe
     path = manager.extension_path
     second = run()
     assert "warning" in second.words() and "Another process uses the spool's directory" in second.words()
+    assert "No log is lost" in second.words() and "set OSQUERY_JOURNAL_SPOOL" in second.words()
     journald.leave()
     begin = time.monotonic()
     send(manager, "second", range(30))

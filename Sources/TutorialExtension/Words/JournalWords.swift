@@ -31,10 +31,19 @@ extension Logger {
         case .unreadable(let error):
             self.error("Part of the spool cannot be read now. It is left as it is, and tried again later: \(error)")
         case .shared(let path):
+            let gist =
+                GistNames.folder != path
+                ? ""
+                : """
+                 The last good configuration of the gist is kept there, too: if the other process names another gist, the one that \
+                fetches last replaces what the other one kept.
+                """
             warning(
                 """
-                Another process uses the spool's directory \(path), too. Each has a database of its own there; what the other one \
-                leaves when it ends is replayed as well. To keep them apart, set OSQUERY_JOURNAL_SPOOL for one of them.
+                Another process uses the spool's directory \(path), too, as a second osqueryd or osqueryi does. No log is lost: each \
+                process keeps its entries in a database of its own there. What one of them leaves when it ends, the other one or the \
+                next to start replays, as entries of its own unit.\(gist) To keep them apart, set \
+                \(gist.isEmpty ? "OSQUERY_JOURNAL_SPOOL" : "STATE_DIRECTORY (StateDirectory= of its unit)") for one of them.
                 """)
         case .detached(let reason):
             error(
