@@ -36,6 +36,16 @@ def test_links_lead_somewhere(page):
         assert target.startswith("https://") or os.path.exists(os.path.join(ROOT, os.path.dirname(page), target)), target
 
 
+def test_osqueryi_waits_for_each_extension_that_it_is_told_to_start():
+    """Without --extensions_require its answer to a query is “no such table”."""
+    pages = ["README.md", *(f"docs/{name}" for name in os.listdir(f"{ROOT}/docs")), *(f"Sources/Osquery/Osquery.docc/{name}" for name in os.listdir(f"{ROOT}/Sources/Osquery/Osquery.docc"))]
+    lines = [line for page in pages if page.endswith(".md") for line in text_of(page).splitlines()]
+    started = [line for line in lines if re.search("osqueryi.* --extension ", line)]
+    # README, tables, troubleshoot, and the library's Testing and WhatAnExtensionIs.
+    assert len(started) >= 5
+    assert [line for line in started if "--extensions_require=" not in line] == []
+
+
 @pytest.mark.parametrize("page", ["SECURITY.md", "docs/internals.md"])
 def test_each_test_that_is_named_is_there(page):
     there = set()
