@@ -22,7 +22,9 @@ test_PACKAGES := $(build_PACKAGES) dbus g++ gcc libboost-dev libc6-dev libthrift
 TRAITS := $(if $(LEAN),--disable-default-traits)
 # SQLite is linked statically, by a description for pkg-config that names the archive.
 STATIC_SQLITE := .build/static/sqlite3.pc
-RELEASE_BUILD := PKG_CONFIG_PATH=$(CURDIR)/$(dir $(STATIC_SQLITE)) $(SWIFT) build
+RELEASE_BUILD := env PKG_CONFIG_PATH=$(CURDIR)/$(dir $(STATIC_SQLITE)) $(SWIFT) build
+# What a compiler prints is one line, unless it fails or V=1 says otherwise.
+PROGRESS := $(CURDIR)/packaging/progress
 UNSTRIPPED_RELEASE := -c release $(TRAITS) --static-swift-stdlib --disable-local-rpath -Xswiftc -use-ld=lld -Xlinker --gc-sections \
 	-Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now \
 	$(foreach language,cc cxx,-X$(language) -ffile-prefix-map=$(CURDIR)=.) -Xswiftc -file-prefix-map -Xswiftc $(CURDIR)=. \
@@ -34,7 +36,7 @@ comma := ,
 deb_PACKAGES := $(build_PACKAGES) debhelper debootstrap lintian python3
 bench_PACKAGES := $(test_PACKAGES) libsimdjson-dev python3-dev valgrind
 INTEGRATION := Tests/Integration/with-journald $(VENV)/bin/python
-PYTEST := -m pytest -c Tests/Integration/pytest.ini -p no:cacheprovider
+PYTEST := -m pytest -rs -c Tests/Integration/pytest.ini -p no:cacheprovider
 
 # The packages of Examples, into one folder.
 EXAMPLES := $(notdir $(wildcard Examples/*))
@@ -68,10 +70,11 @@ help:
 	@echo 'make lint       check the format, strictly'
 	@echo 'make format     format the Swift sources'
 	@echo 'make clean      remove what was built'
+	@echo 'With V=1 all that compilers print is shown.'
 
 DEMO := $(PYTHON) Tests/Integration/demo.py build/$(NAME).ext .build/release/osquery-stand-in
 demo: demo-packages build
-	$(SWIFT) build $(RELEASE) --product osquery-stand-in
+	@$(PROGRESS) 'Building osquery-stand-in' $(SWIFT) build $(RELEASE) --product osquery-stand-in
 	@if [ -S /run/systemd/journal/socket ] && systemctl -q is-active systemd-journald 2>/dev/null; then \
 		$(SUDO) $(DEMO); \
 	else \
@@ -81,14 +84,15 @@ demo: demo-packages build
 
 # What `make demo` prints on a system that systemd has booted, as docs/demo.svg.
 recording: test-packages build
-	$(SWIFT) build $(RELEASE) --product osquery-stand-in
+	@$(PROGRESS) 'Building osquery-stand-in' $(SWIFT) build $(RELEASE) --product osquery-stand-in
 	Tests/Integration/with-systemd $(PYTHON) packaging/recording.py $(CURDIR)/.build/demo.svg 'make demo' $(DEMO)
 	cp .build/demo.svg docs/demo.svg
 
 test: test-unit test-integration test-sanitizers
 
 test-unit: test-packages
-	$(SWIFT) test --disable-default-traits
+	@$(PROGRESS) 'Building the unit tests' $(SWIFT) build --disable-default-traits --build-tests
+	$(SWIFT) test --disable-default-traits --skip-build
 
 test-integration: test-packages build examples .build/peer/peer $(VENV)/ready
 	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) $(PYTEST) -m 'not long and not systemd' Tests/Integration
@@ -98,8 +102,8 @@ test-integration: test-packages build examples .build/peer/peer $(VENV)/ready
 SANITIZED := (bad_input or life_cycle or journal) and not memory and not older_kernel and not 16_mib and not 50_000 and not stalled and not flushed_between and not in_the_middle and not faults \
 	or (faults and (removed or clean or bound or full_disk or 20_times or header or looks_like)) or 50_rounds
 test-sanitizers: test-packages $(VENV)/ready
-	for kind in address thread; do \
-		$(SWIFT) build --disable-default-traits --sanitize=$$kind -Xswiftc -use-ld=lld --product $(NAME) --scratch-path .build/$$kind && \
+	@for kind in address thread; do \
+		$(PROGRESS) "Building with -sanitize=$$kind" $(SWIFT) build --disable-default-traits --sanitize=$$kind -Xswiftc -use-ld=lld --product $(NAME) --scratch-path .build/$$kind && \
 		EXTENSION=$(CURDIR)/.build/$$kind/debug/$(NAME) TSAN_OPTIONS='exitcode=66 atexit_sleep_ms=0' \
 			ASAN_OPTIONS='exitcode=66 detect_leaks=0' $(INTEGRATION) $(PYTEST) -q \
 			-m 'not systemd' -k '$(SANITIZED)' Tests/Integration || exit 1; \
@@ -111,11 +115,12 @@ test-deb: deb .build/system/ready build $(VENV)/ready
 	EXTENSION=$(CURDIR)/build/$(NAME).ext SYSTEM=$(CURDIR)/.build/system DEB=$(DEB_FILE) \
 		$(if $(SUDO),sudo --preserve-env=EXTENSION$(comma)SYSTEM$(comma)DEB) unshare --mount $(VENV)/bin/python $(PYTEST) Tests/Packages/test_deb.py
 
-# The Debian package on a system that debootstrap has made and systemd booted, in a container. OSQUERYD=/path/of/osqueryd runs it with that one, too.
+# The Debian package on a system that debootstrap has made and systemd booted, in a container; with OSQUERYD=/path/of/osqueryd under that one.
 SYSTEM_TESTS := $(CURDIR)/$(VENV)/bin/python $(PYTEST) Tests/System
 test-system: deb test-packages .build/booted/ready $(VENV)/ready
 	@[ -n "$(OSQUERYD)" ] || echo 'No osqueryd is named by OSQUERYD=: a stand-in with its pair of processes takes its place.'
-	DEB=$(DEB_FILE) SYSTEM=$(CURDIR)/.build/booted AFTER_REBOOT='$(SYSTEM_TESTS) -m rebooted' \
+	@[ -z "$(OSQUERYD)" ] || [ -x "$(OSQUERYD)" ] || { echo 'OSQUERYD=$(OSQUERYD) is not a program.' >&2; exit 1; }
+	OSQUERYD=$(OSQUERYD) DEB=$(DEB_FILE) SYSTEM=$(CURDIR)/.build/booted AFTER_REBOOT='$(SYSTEM_TESTS) -m rebooted' \
 		Tests/Integration/with-systemd $(SYSTEM_TESTS) -m 'not rebooted'
 
 # The files of packaging/forwarding. rsyslog is installed for it, which a system that has another syslog daemon will not like: in a container.
@@ -137,21 +142,21 @@ test-faults: test-packages build $(VENV)/ready
 	EXTENSION=$(CURDIR)/build/$(NAME).ext $(INTEGRATION) $(PYTEST) -m long -s Tests/Integration
 
 examples: build-packages
-	for example in $(EXAMPLES); do \
-		$(SWIFT) build --package-path Examples/$$example --scratch-path .build/examples || exit 1; \
+	@for example in $(EXAMPLES); do \
+		$(PROGRESS) "Building the example $$example" $(SWIFT) build --package-path Examples/$$example --scratch-path .build/examples || exit 1; \
 	done
-	$(SWIFT) build --disable-default-traits --product osquery-stand-in --scratch-path .build/examples
+	@$(PROGRESS) 'Building osquery-stand-in' $(SWIFT) build --disable-default-traits --product osquery-stand-in --scratch-path .build/examples
 
 # The library's documentation, as a site in .build/docs.
 docs: build-packages
-	for target in Osquery OsqueryTesting; do \
-		DOCS=1 $(SWIFT) package --disable-default-traits --scratch-path .build/docs-build --allow-writing-to-directory .build/docs \
+	@for target in Osquery OsqueryTesting; do \
+		DOCS=1 $(PROGRESS) "Building the documentation of $$target" $(SWIFT) package --disable-default-traits --scratch-path .build/docs-build --allow-writing-to-directory .build/docs \
 			generate-documentation --target $$target --warnings-as-errors --output-path .build/docs/$$target || exit 1; \
 	done
 
 # libFuzzer and AddressSanitizer on what reads bytes that others wrote. An input that breaks something is left in .build/fuzz.
 fuzz: build-packages
-	FUZZ=1 $(SWIFT) build --disable-default-traits --product Fuzz --scratch-path .build/fuzz -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld
+	@FUZZ=1 $(PROGRESS) 'Building with libFuzzer' $(SWIFT) build --disable-default-traits --product Fuzz --scratch-path .build/fuzz -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld
 	for part in thrift request json spool; do \
 		echo "Fuzzing $$part for $(SECONDS) s"; mkdir -p .build/fuzz/corpora/$$part; \
 		FUZZ=$$part .build/fuzz/debug/Fuzz -max_total_time=$(SECONDS) -max_len=4096 -rss_limit_mb=2048 -timeout=10 -verbosity=0 \
@@ -159,12 +164,12 @@ fuzz: build-packages
 	done
 
 build: build-packages $(STATIC_SQLITE)
-	$(RELEASE_BUILD) $(RELEASE) --product $(NAME)
-	install -D -m 0755 .build/release/$(NAME) build/$(NAME).ext
+	@$(PROGRESS) 'Building $(NAME)' $(RELEASE_BUILD) $(RELEASE) --product $(NAME)
+	@install -D -m 0755 .build/release/$(NAME) build/$(NAME).ext
 
 $(STATIC_SQLITE): | build-packages
-	mkdir -p $(@D)
-	printf '%s\n' 'Name: sqlite3' 'Description: SQLite' 'Version: 3' 'Libs: -l:libsqlite3.a' >$@
+	@mkdir -p $(@D)
+	@printf '%s\n' 'Name: sqlite3' 'Description: SQLite' 'Version: 3' 'Libs: -l:libsqlite3.a' >$@
 
 install: build
 	$(MAKE) --no-print-directory install-files EXECUTABLE=build/$(NAME).ext
@@ -192,7 +197,7 @@ uninstall:
 
 # With its symbols, which a package keeps in another one.
 .build/unstripped/$(NAME): build-packages $(STATIC_SQLITE)
-	$(RELEASE_BUILD) $(UNSTRIPPED_RELEASE) --product $(NAME)
+	@$(PROGRESS) 'Building $(NAME) with its symbols' $(RELEASE_BUILD) $(UNSTRIPPED_RELEASE) --product $(NAME)
 	install -D -m 0755 .build/release/$(NAME) $@
 
 # build/*.deb, with the symbols in a -dbgsym.
@@ -205,7 +210,7 @@ deb: deb-packages .build/unstripped/$(NAME)
 	cp -r packaging/debian .build/deb/$(NAME)-$(VERSION)/debian
 	$(PYTHON) packaging/licences.py .build/checkouts .build/deb/$(NAME)-$(VERSION)/debian/copyright
 	mkdir -p .build/deb/$(NAME)-$(VERSION)/build
-	cd .build/deb/$(NAME)-$(VERSION) && UNSTRIPPED=$(CURDIR)/.build/unstripped/$(NAME) dpkg-buildpackage -d -us -uc -b
+	@cd .build/deb/$(NAME)-$(VERSION) && $(PROGRESS) 'Building the Debian package' env UNSTRIPPED=$(CURDIR)/.build/unstripped/$(NAME) dpkg-buildpackage -d -us -uc -b
 	lintian --fail-on error,warning .build/deb/*.changes
 	cp .build/deb/*.deb build/
 
@@ -215,7 +220,7 @@ rpm: rpm-packages build
 	$(SOURCES) .build/rpm/$(NAME)-$(VERSION)
 	$(PYTHON) packaging/licences.py .build/checkouts .build/rpm/$(NAME)-$(VERSION)/copyright
 	tar -C .build/rpm -czf .build/rpm/SOURCES/$(NAME)-$(VERSION).tar.gz $(NAME)-$(VERSION)
-	rpmbuild -bb --nodeps --define '_topdir $(CURDIR)/.build/rpm' --define 'version $(VERSION)' \
+	@$(PROGRESS) 'Building the RPM package' rpmbuild -bb --nodeps --define '_topdir $(CURDIR)/.build/rpm' --define 'version $(VERSION)' \
 		--define 'executable $(CURDIR)/build/$(NAME).ext' packaging/$(NAME).spec
 	cp .build/rpm/RPMS/*/*.rpm build/
 	rpmlint --config packaging/rpmlint.toml build/$(NAME)-$(VERSION)-1.*.rpm
@@ -246,7 +251,7 @@ dist: rpm-packages build
 # All that is measured, into docs/benchmarks.md: the parts, the table systemd in a booted container, and whole lines beside peers.
 BENCH := Tests/Benchmarks
 bench: bench-packages build .build/bench/driver .build/bench/floor .build/bench/sdk .build/bench/simd $(VENV)/systemd-python
-	BENCH=1 $(SWIFT) build -c release --disable-default-traits -Xswiftc -enable-testing --product MicroBenchmarks --scratch-path .build/micro
+	@BENCH=1 $(PROGRESS) 'Building the benchmarks' $(SWIFT) build -c release --disable-default-traits -Xswiftc -enable-testing --product MicroBenchmarks --scratch-path .build/micro
 	mkdir -p .build/bench/memory .build/bench/disk
 	BENCH_TMPFS=$(CURDIR)/.build/bench/memory BENCH_DISK=$(CURDIR)/.build/bench/disk $(SUDO) unshare --mount sh -c 'mount -t tmpfs tmpfs /run/systemd \
 		&& mount -t tmpfs tmpfs .build/bench/memory && $(PYTHON) $(BENCH)/micro.py .build/micro/release/MicroBenchmarks .build/bench/simd' \
