@@ -24,8 +24,8 @@ CONFIG = {"schedule": {"demo": {"query": "SELECT hour, minutes, seconds FROM tim
 FIELDS = "MESSAGE,OSQUERY_QUERY_NAME,OSQUERY_ACTION,OSQUERY_COUNTER,OSQUERY_HOST_IDENTIFIER,PRIORITY"
 NEXT = """
 What next:
-  make deb && sudo apt-get install ./build/tutorial-extension_*.deb   # install it; `make install` does without a package
-  sudo tutorial-extension check                                       # what keeps osqueryd's logs from the journal, and what to do
+  make deb && sudo apt-get install ./build/tutorial-extension_*.deb   # installs it
+  sudo tutorial-extension check                                       # tells what keeps logs from the journal
 README.md, “Use it”, has osqueryd's flags."""
 
 
