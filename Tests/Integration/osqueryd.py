@@ -208,13 +208,13 @@ class _StoppableServer:
 
 @contextlib.contextmanager
 def connect(path, timeout=300):
-    """A client of the service Extension at `path`."""
+    """A client of the service ExtensionManager at `path`, or of Extension, which is a part of it."""
     transport = TSocket.TSocket(unix_socket=path)
     transport.setTimeout(timeout * 1000)
     buffered = TTransport.TBufferedTransport(transport)
     buffered.open()
     try:
-        yield Extension.Client(TBinaryProtocol.TBinaryProtocol(buffered))
+        yield ExtensionManager.Client(TBinaryProtocol.TBinaryProtocol(buffered))
     finally:
         buffered.close()
 

@@ -4,95 +4,15 @@ killed. Run with `make test-system`, in a container.
 
 import json
 import os
-import socket
-import subprocess
-import sys
 import time
 
 import pytest
+from unit import FOLDER, IS_UNIFIED, LIMITED, OSQUERYD, acknowledged, entries, install, is_complete, lines, numbers, pids, run, send
+from unit import set_in_unit, sockets, start_journald, stop_journald, wait_until
 
-DEB = os.environ["DEB"]
-FOLDER = "/var/osquery"
 BATCH = 20
-EXTENSION = "/usr/lib/osquery/extensions/tutorial-extension.ext"
-HERE = os.path.dirname(os.path.abspath(__file__))
-STAND_IN = os.path.join(HERE, "osqueryd_stand_in.py")
-# Whether systemd can bound what a unit takes (cgroups(7)).
-IS_UNIFIED = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
-LIMITED = "" if IS_UNIFIED else os.path.join(HERE, "limited") + " "
-# As osquery's package has it (osquery: tools/deployment/osqueryd.service), with a stand-in for osqueryd.
-UNIT = f"""[Unit]
-Description=The osquery Daemon
-After=network.service syslog.service
-
-[Service]
-TimeoutStartSec=0
-ExecStart={LIMITED}{sys.executable} {STAND_IN} --flagfile=/etc/osquery/osquery.flags
-Restart=on-failure
-KillMode=control-group
-KillSignal=SIGTERM
-TimeoutStopSec=15
-CPUQuota=20%
-
-[Install]
-WantedBy=multi-user.target
-"""
-
-
-def run(*command, check=True):
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=check).stdout
-
-
-def wait_until(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, run("journalctl", "-n", "40", "--no-pager")
-        time.sleep(0.1)
-
-
-def acknowledged():
-    try:
-        with open(f"{FOLDER}/acknowledged") as file:
-            return int(file.read())
-    except FileNotFoundError:
-        return 0
-
-
-def send(count):
-    """Has the worker send so many lines more; how many it will have sent in all."""
-    total = acknowledged() + count
-    with open(f"{FOLDER}/LINES.new", "w") as file:
-        file.write(str(total))
-    os.rename(f"{FOLDER}/LINES.new", f"{FOLDER}/LINES")
-    return total
-
-
-def values(field, *matches):
-    """The numbers in a field of the entries that match, each as often as it is there."""
-    run("journalctl", "--sync")
-    output = run("journalctl", "-q", *matches, "-o", "json", f"--output-fields={field}")
-    return sorted(int(json.loads(line)[field]) for line in output.splitlines())
-
-
-def numbers():
-    """The numbers of the lines that are in the journal."""
-    return values("CODE_LINE", "OSQUERY_LOG_TYPE=status", "CODE_FILE=load.cpp")
-
-
-def pids():
-    """The processes of the unit: the watcher and its children, by their command lines."""
-    main = run("systemctl", "show", "--value", "-p", "MainPID", "osqueryd.service").strip()
-    commands = {}
-    try:
-        with open(f"/proc/{main}/task/{main}/children") as file:
-            children = file.read().split()
-        for pid in [main, *children]:
-            with open(f"/proc/{pid}/cmdline") as file:
-                commands[file.read()] = pid
-    except FileNotFoundError:
-        # One has just ended.
-        return {}
-    return commands
+with_the_stand_in = pytest.mark.skipif(
+    bool(OSQUERYD), reason="NOT SHOWN WITH AN OSQUERYD: it loses what a killed process had, and takes more memory than the stand-in")
 
 
 def pid_of(part):
@@ -109,24 +29,14 @@ def system():
         for controller in ["cpu", "memory"] if LIMITED else []:
             os.rmdir(f"/sys/fs/cgroup/{controller}/osquery-test")
         return
-    os.makedirs("/etc/osquery", exist_ok=True)
-    os.makedirs(FOLDER, exist_ok=True)
-    with open("/etc/osquery/osquery.flags", "w") as file:
-        file.write(f"--extensions_autoload=/etc/osquery/extensions.load\n--extensions_socket={FOLDER}/em\n--logger_plugin=journal\n")
-    with open("/etc/systemd/system/osqueryd.service", "w") as file:
-        file.write(UNIT)
-    run("dpkg", "--install", DEB)
-    run("systemctl", "daemon-reload")
-    run("systemctl", "enable", "--now", "osqueryd.service")
-    wait_until(lambda: any(".ext" in command for command in pids()), 20)
+    install()
     yield
 
 
 def test_lines_are_those_of_the_unit():
     total = send(200)
     wait_until(lambda: acknowledged() >= total)
-    output = run("journalctl", "-q", "CODE_FILE=load.cpp", "_SYSTEMD_UNIT=osqueryd.service", "-o", "cat")
-    assert output.count("\n") == total
+    assert len(entries(*lines.match, "_SYSTEMD_UNIT=osqueryd.service")) == total
 
 
 def test_check_finds_no_error():
@@ -166,6 +76,7 @@ def test_journald_restarted_ten_times_under_load_loses_nothing():
     assert numbers() == list(range(total))
 
 
+@with_the_stand_in
 @pytest.mark.parametrize("part", ["--worker", ".ext", "all"])
 def test_a_killed_process_costs_no_acknowledged_line(part):
     total = send(4_000)
@@ -192,6 +103,7 @@ def oom_kills():
         return dict(line.split() for line in file)["oom_kill"]
 
 
+@with_the_stand_in
 def test_with_little_memory_nothing_is_killed():
     """Two Pythons take most of it; the extension idle a few MiB."""
     before = "0" if IS_UNIFIED else oom_kills()
@@ -207,25 +119,10 @@ def test_with_little_memory_nothing_is_killed():
     assert sorted(set(numbers())) == list(range(total))
 
 
-def set_in_unit(name, *settings):
-    """A drop-in with these settings, or none."""
-    path = f"/etc/systemd/system/osqueryd.service.d/{name}.conf"
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    if settings:
-        with open(path, "w") as file:
-            file.write("\n".join(["[Service]", *settings, ""]))
-    else:
-        os.unlink(path)
-    run("systemctl", "daemon-reload")
-
-
-SOCKETS = ["systemd-journald.socket", "systemd-journald-dev-log.socket"]
-
-
 def fill_the_spool(count):
     """Has journald leave, and so many lines sent; where their numbers begin and end."""
     before = acknowledged()
-    run("systemctl", "stop", *SOCKETS, "systemd-journald.service")
+    stop_journald()
     total = send(count)
     wait_until(lambda: acknowledged() >= total)
     return before, total
@@ -241,25 +138,10 @@ def test_without_journald_lines_wait_on_disk_and_come_later():
         run("systemctl", "stop", "osqueryd.service")
         assert kept()
     finally:
-        run("systemctl", "start", *SOCKETS, "systemd-journald.service")
+        start_journald()
     run("systemctl", "start", "osqueryd.service")
     wait_until(lambda: set(numbers()) >= set(range(before, total)), 30)
     wait_until(lambda: not kept(), 10)
-
-
-def sockets(answering):
-    """The sockets at which somebody answers, or nobody: one whose process was killed leaves its file."""
-    found = set()
-    for name in os.listdir(FOLDER):
-        with socket.socket(socket.AF_UNIX) as client:
-            if name.startswith("em") and (client.connect_ex(f"{FOLDER}/{name}") == 0) == answering:
-                found.add(name)
-    return found
-
-
-def is_complete():
-    """Whether all of osqueryd runs, and the extension has registered."""
-    return len(pids()) == 3 and len(sockets(answering=True)) == 2
 
 
 def test_restarts_lose_nothing_of_the_query_under_way():
@@ -268,14 +150,34 @@ def test_restarts_lose_nothing_of_the_query_under_way():
     try:
         for _ in range(restarts):
             wait_until(is_complete, 20)
+            if OSQUERYD:
+                before = len(under_way())
+                wait_until(lambda: len(under_way()) > before)
+                # The next run begins within a second.
+                time.sleep(2)
+            # systemd starts nothing that was started five times in 10 s.
+            run("systemctl", "reset-failed", "osqueryd.service")
             run("systemctl", "restart", "osqueryd.service")
             assert run("systemctl", "show", "--value", "-p", "Result", "osqueryd.service").strip() == "success"
     finally:
         os.unlink(f"{FOLDER}/QUERY")
-    with open(f"{FOLDER}/recorded") as file:
-        recorded = int(file.read())
-    assert recorded == restarts * 20
-    assert values("OSQUERY_COUNTER", "OSQUERY_QUERY_NAME=under_way") == list(range(recorded))
+    rows = under_way()
+    if OSQUERYD:
+        # Ten rows a run, and each run has a number of its own, which is on osqueryd's disk before its rows are logged.
+        runs = list(dict.fromkeys(run for run, _ in rows))
+        assert len(runs) > restarts and runs == list(range(runs[0], runs[0] + len(runs)))
+        assert rows == [(run, part) for run in runs for part in range(1, 11)]
+    else:
+        with open(f"{FOLDER}/recorded") as file:
+            recorded = int(file.read())
+        assert recorded == restarts * 20
+        assert [counter for counter, _ in rows] == list(range(recorded))
+
+
+def under_way():
+    """The rows of the query under way, by the counter of the run and their own number."""
+    found = entries("OSQUERY_QUERY_NAME=under_way", fields=["OSQUERY_COUNTER", "MESSAGE"])
+    return sorted((int(entry["OSQUERY_COUNTER"]), int(json.loads(entry["MESSAGE"])["columns"].get("part", 0))) for entry in found)
 
 
 def test_stop_leaves_no_process_and_no_socket():
@@ -321,15 +223,18 @@ def test_without_the_drop_in_what_journald_drops_is_noticed_and_said():
 def test_default_limits_let_60_000_spooled_lines_through():
     """10,000 entries in 30 s, and some more where the disk is large, is what journald takes of a unit: the replay stays below it."""
     mask = "/etc/systemd/system/osqueryd.service.d/tutorial-extension.conf"
+    os.makedirs(os.path.dirname(mask), exist_ok=True)
     os.symlink("/dev/null", mask)
     run("systemctl", "daemon-reload")
     run("systemctl", "restart", "systemd-journald", "osqueryd.service")
+    # Whatever is started while journald is away starts it.
+    wait_until(is_complete, 20)
     try:
         before = acknowledged()
-        run("systemctl", "stop", *SOCKETS, "systemd-journald.service")
+        stop_journald()
         total = send(60_000)
         wait_until(lambda: acknowledged() >= total, 400)
-        run("systemctl", "start", *SOCKETS, "systemd-journald.service")
+        start_journald()
         assert kept()
         wait_until(lambda: not kept(), 600)
         assert [number for number in numbers() if number >= before] == list(range(before, total))
@@ -359,7 +264,6 @@ def test_after_the_reboot_it_is_replayed():
     wait_until(lambda: set(numbers()) >= set(range(before, total)), 60)
     wait_until(lambda: not kept(), 10)
     # In order.
-    output = run("journalctl", "-q", "CODE_FILE=load.cpp", "-o", "json", "--output-fields=CODE_LINE,OSQUERY_RECEIVED_TIMESTAMP")
-    entries = [json.loads(line) for line in output.splitlines()]
-    replayed = [int(entry["CODE_LINE"]) for entry in entries if "OSQUERY_RECEIVED_TIMESTAMP" in entry]
+    found = entries(*lines.match, fields=[lines.field, "OSQUERY_RECEIVED_TIMESTAMP"])
+    replayed = [lines.number(entry) for entry in found if "OSQUERY_RECEIVED_TIMESTAMP" in entry]
     assert replayed[: total - before] == list(range(before, total))
