@@ -29,7 +29,7 @@ public struct DistributedResult: Sendable, Equatable {
     public var status: Int64
     /// What went wrong; empty where nothing did, or where osqueryd is too old to tell.
     public var message: String
-    /// What the query brought.
+    /// What the query returned. A byte that is not UTF-8 is the text `\xNN`, as in differential results.
     public var rows: [ExtensionResponse.Row]
     /// Nil where osqueryd is too old to tell.
     public var statistics: Statistics?
@@ -49,7 +49,7 @@ public struct DistributedResult: Sendable, Equatable {
     /// Reads the `results` of a request: `queries`, `statuses`, `messages` and `stats`, each by the names of queries. A query
     /// without rows may have `""` for them; numbers may be strings. In order of the names.
     static func results(_ text: LogText) throws(DistributedError) -> [DistributedResult] {
-        guard let root = JSONElement(text.bytes), root.members != nil else {
+        guard let root = JSONElement(text.bytes.escapingInvalidUTF8), root.members != nil else {
             throw .badResults(text.description)
         }
         var results: [String: DistributedResult] = [:]
