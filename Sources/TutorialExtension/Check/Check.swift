@@ -13,16 +13,14 @@ struct Check: ParsableCommand {
             osqueryd. A line is sent to the journal. The exit code is 1 where an error was found, else 0.
             """)
 
-    /// Where osquery's packages look for flags, and where osqueryd listens unless told otherwise.
-    private static let usualFlagFile = "/etc/osquery/osquery.flags"
-    private static let usualSocket = "/var/osquery/osquery.em"
     private static let usualList = "/etc/osquery/extensions.load"
 
-    @Option(help: ArgumentHelp("osqueryd's flags; by default \(usualFlagFile), where it is.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "osqueryd's flags; by default \(OsquerydSocket.defaultFlagFile), where it is.", valueName: "file"))
     var flagfile: String?
 
-    @Option(help: "osqueryd's extension socket; by default the one that the flags name.")
-    var socket: String?
+    @OptionGroup var osqueryd: OsquerydSocket
 
     @Option(help: ArgumentHelp("The executable to look at; by default this one.", valueName: "file"))
     var executable: String?
@@ -46,14 +44,13 @@ struct Check: ParsableCommand {
         let name = TutorialExtension.name
         var findings: [Finding] = []
         var flags = OsqueryFlags([:])
-        var source = flagfile ?? Self.usualFlagFile
+        var source = flagfile ?? OsquerydSocket.defaultFlagFile
         do {
             if flagfile != nil || access(source, F_OK) == 0 { flags = try OsqueryFlags(file: source) }
         } catch {
             findings.append(.error("\(error)", "name the file that osqueryd's --flagfile names"))
         }
-        let running = OsquerydChecks.findings(
-            socket: socket ?? flags["extensions_socket"] ?? Self.usualSocket, extensionName: name)
+        let running = OsquerydChecks.findings(socket: osqueryd.path(flags), extensionName: name)
         if let known = running.flags { (flags, source) = (flags.merging(known), "osqueryd's flags") }
         findings += FileChecks.findings(
             executable: executable ?? Self.ownPath, list: flags["extensions_autoload"] ?? Self.usualList)
