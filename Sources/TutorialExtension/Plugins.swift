@@ -8,6 +8,8 @@ struct Plugins {
     let journal: JournalWriter
     let rateLimit: RateLimitWatch?
     let activity: ExtensionActivity
+    /// osqueryd's `--extensions_socket`.
+    let socket: String
 
     /// The names that OSQUERY_EXTENSION_PLUGINS may have.
     static let names = ["journal", "journal_logger", "systemd", "directory"] + GistNames.names
@@ -32,8 +34,8 @@ struct Plugins {
         case "systemd": SystemdTable()
         case "directory":
             QueryDirectory(
-                path: Environment[.queries], journal: chosen.contains("journal") ? journal : nil,
-                logger: logger)
+                path: Environment[.queries], host: QueriedHost(socket: socket),
+                journal: chosen.contains("journal") ? journal : nil, logger: logger)
         default: gist(name)
         }
     }

@@ -30,7 +30,8 @@ struct Serve: ParsableCommand {
         }
         let rateLimit = Companion.isThisProcess ? nil : RateLimitWatch { logger.report($0) }
         let activity = ExtensionActivity()
-        let plugins = Plugins(logger: logger, journal: journal, rateLimit: rateLimit, activity: activity)
+        let plugins = Plugins(
+            logger: logger, journal: journal, rateLimit: rateLimit, activity: activity, socket: options.socket)
         let tutorial = makeExtension(plugins, logger, activity)
         do {
             try? rateLimit?.start()

@@ -259,3 +259,14 @@ def extension(start):
     return start()
 
 
+@pytest.fixture
+def folder(tmp_path):
+    """The folder of live queries."""
+    folder = tmp_path / "queries"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@pytest.fixture
+def directory(start, folder):
+    return start(env={"OSQUERY_DISTRIBUTED_DIRECTORY": str(folder)})

@@ -31,7 +31,8 @@ class Manager:
     def __init__(self, path, logger_plugin="journal", uuid=FIRST_UUID, is_shell=False):
         self.path = path
         self.logger_plugin = logger_plugin
-        self.flags = {}
+        self.flags = {"distributed_interval": "1"}
+        self.answers = {}
         self.is_shell = is_shell
         self.next_uuid = uuid
         self.extensions_by_uuid = {}
@@ -77,7 +78,7 @@ class Manager:
         return ExtensionStatus(0 if known else 1, "OK" if known else "No extension UUID registered", 0)
 
     def query(self, sql):
-        return ExtensionResponse(ExtensionStatus(0, "OK", 0), [{"sql": sql}])
+        return ExtensionResponse(ExtensionStatus(0, "OK", 0), self.answers.get(sql, [{"sql": sql}]))
 
     def getQueryColumns(self, sql):
         return ExtensionResponse(ExtensionStatus(0, "OK", 0), [{"sql": "TEXT"}])

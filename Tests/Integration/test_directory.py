@@ -2,49 +2,12 @@
 
 import json
 import os
-import pty
 import subprocess
-import threading
 import time
 
 import pytest
-from conftest import EXTENSION
-from osqueryd import wait_until
-
-
-@pytest.fixture
-def folder(tmp_path):
-    folder = tmp_path / "queries"
-    folder.mkdir(mode=0o700)
-    return folder
-
-
-@pytest.fixture
-def directory(start, folder):
-    return start(env={"OSQUERY_DISTRIBUTED_DIRECTORY": str(folder)})
-
-
-def put(folder, name, text):
-    """Makes a file that was written a while ago, as rename(2) brings one."""
-    path = folder / name
-    path.write_text(text)
-    os.utime(path, (time.time() - 5, time.time() - 5))
-
-
-def queries(manager):
-    response = manager.call("distributed", "directory", {"action": "getQueries"})
-    assert response.status.code == 0, response.status.message
-    (row,) = response.response
-    return json.loads(row["results"])
-
-
-def write(manager, **results):
-    response = manager.call("distributed", "directory", {"action": "writeResults", "results": json.dumps(results)})
-    assert response.status.code == 0, response.status.message
-
-
-def result(folder, name):
-    return json.loads((folder / "results" / f"{name}.json").read_text())
+from livequeries import put, queries, result, write
+from osqueryd import connect_raw, decode_response, encode_call, wait_until
 
 
 def test_without_the_variable_there_are_no_queries(manager, extension):
@@ -81,35 +44,112 @@ def test_a_failed_query_tells_why(manager, directory, folder, journal):
     assert [entry["PRIORITY"] for entry in journal.entries("OSQUERY_LOG_TYPE=distributed")] == ["3"]
 
 
-def test_json_brings_a_discovery_query(manager, directory, folder):
-    put(folder, "a.json", json.dumps({"query": "SELECT 1", "discovery": "SELECT 2", "platform": "linux"}))
-    put(folder, "b.sql", "SELECT 3")
-    assert queries(manager) == {
-        "queries": {"a": "SELECT 1", "b": "SELECT 3"}, "discovery": {"a": "SELECT 2", "b": "SELECT 1"}}
-    write(manager, queries={"b": []}, statuses={"b": 0})
+def test_a_query_that_was_taken_away_is_not_answered(manager, directory, folder):
+    put(folder, "x.sql", "SELECT 1")
+    put(folder, "y.sql", "SELECT 2")
+    queries(manager)
+    (folder / "x.sql").unlink()
+    write(manager, queries={"x": [], "y": []}, statuses={"x": 0, "y": 0})
+    assert os.listdir(folder / "results") == ["y.json"] and os.listdir(folder / "done") == ["y.sql"]
+
+
+def test_two_queries_of_one_name_are_run_one_after_the_other(manager, directory, folder):
+    put(folder, "x.json", json.dumps({"query": "SELECT 1"}))
+    put(folder, "x.sql", "SELECT 2")
+    for sql in ("SELECT 1", "SELECT 2"):
+        assert queries(manager) == {"queries": {"x": sql}}
+        write(manager, queries={"x": []}, statuses={"x": 0})
+        assert result(folder, "x")["query"] == sql
+
+
+def test_a_name_that_is_too_long_is_refused(manager, directory, folder, journal):
+    names = ["n" * length for length in (200, 201, 250, 251)]
+    for name in [*names, "other"]:
+        put(folder, f"{name}.sql", "SELECT 1")
+    assert set(queries(manager)["queries"]) == {names[0], "other"}
+    write(manager, queries={names[0]: [], "other": []}, statuses={names[0]: 0, "other": 0})
+    for name in names[1:3]:
+        assert f"its name has {len(name)} bytes, and may have 200" in result(folder, name)["message"]
+    assert sorted(os.listdir(folder / "results")) == sorted(f"{name}.json" for name in [*names[:3], "other"])
+    assert sorted(os.listdir(folder / "done")) == sorted(f"{name}.sql" for name in [*names, "other"])
+    (entry,) = journal.entries(f"OSQUERY_QUERY_NAME={names[3]}")
+    assert "its name has 251 bytes" in entry["MESSAGE"] and entry["PRIORITY"] == "3"
+    assert "its name has 251 bytes" in directory.words()
+
+
+def test_a_result_that_cannot_be_written_does_not_hold_up_the_others(manager, directory, folder, journal):
+    names = [f"q{number}" for number in range(5)]
+    for name in names:
+        put(folder, f"{name}.sql", "SELECT 1")
+    assert set(queries(manager)["queries"]) == set(names)
+    (folder / "results" / "q2.json").mkdir()
+    write(manager, queries={name: [] for name in names}, statuses={name: 0 for name in names})
+    assert [result(folder, name)["status"] for name in names if name != "q2"] == [0] * 4
+    assert "The result of “q2” cannot be written" in directory.words()
+    # It is run again, twice; then its result is in the journal alone.
+    for _ in range(2):
+        assert queries(manager) == {"queries": {"q2": "SELECT 1"}}
+        write(manager, queries={"q2": [{"1": "1"}]}, statuses={"q2": 0})
     assert queries(manager) == {"queries": {}}
-    assert "discovery query brought no rows" in result(folder, "a")["message"]
-    assert result(folder, "b")["rows"] == []
+    assert sorted(os.listdir(folder / "done")) == [f"{name}.sql" for name in names]
+    entries = [json.loads(entry["MESSAGE"]) for entry in journal.entries("OSQUERY_LOG_TYPE=distributed")]
+    assert sorted(entry["name"] for entry in entries) == names
+    assert [entry["rows"] for entry in entries if entry["name"] == "q2"] == [[{"1": "1"}]]
 
 
-def test_a_crash_in_between_runs_it_again_but_not_for_ever(manager, directory, folder):
-    put(folder, "deadly.sql", "SELECT 1")
-    for _ in range(3):
-        assert "deadly" in queries(manager)["queries"]
-    assert queries(manager) == {"queries": {}}
-    assert "3 times" in result(folder, "deadly")["message"]
-    assert (folder / "done" / "deadly.sql").exists()
+def test_results_may_be_replaced(manager, directory, folder):
+    put(folder, "x.sql", "SELECT 1")
+    queries(manager)
+    (folder / "results").rmdir()
+    write(manager, queries={"x": []}, statuses={"x": 0})
+    assert queries(manager) == {"queries": {"x": "SELECT 1"}}
+    write(manager, queries={"x": []}, statuses={"x": 0})
+    assert result(folder, "x")["status"] == 0
 
 
-def test_our_own_end_in_between_runs_it_again(manager, start, folder):
-    environment = {"OSQUERY_DISTRIBUTED_DIRECTORY": str(folder)}
-    first = start(env=environment)
-    put(folder, "twice.sql", "SELECT 1")
-    assert "twice" in queries(manager)["queries"]
-    first.end(9)
-    manager.extensions_by_uuid.clear()
-    start(env=environment)
-    assert "twice" in queries(manager)["queries"]
+IDENTIFIERS = {
+    "hostname": os.uname().nodename, "uuid": "11111111-UUID", "instance": "22222222-INSTANCE", "specified": "web-01",
+    "ephemeral": os.uname().nodename}
+
+
+@pytest.mark.parametrize("kind", IDENTIFIERS)
+def test_the_host_is_what_osqueryd_calls_it(manager, start, folder, journal, kind):
+    manager.flags.update(host_identifier=kind, specified_identifier="web-01")
+    manager.answers = {
+        "SELECT uuid AS id FROM osquery_info": [{"id": "11111111-UUID"}],
+        "SELECT instance_id AS id FROM osquery_info": [{"id": "22222222-INSTANCE"}]}
+    start(env={"OSQUERY_DISTRIBUTED_DIRECTORY": str(folder)})
+    put(folder, "good.sql", "SELECT 1")
+    put(folder, "bad.sql", "")
+    queries(manager)
+    asked = manager.calls.count("options")
+    write(manager, queries={"good": []}, statuses={"good": 0})
+    queries(manager)
+    assert manager.calls.count("options") == asked
+    assert [result(folder, name)["host"] for name in ("good", "bad")] == [IDENTIFIERS[kind]] * 2
+    entries = journal.entries("OSQUERY_LOG_TYPE=distributed")
+    assert [entry["OSQUERY_HOST_IDENTIFIER"] for entry in entries] == [IDENTIFIERS[kind]] * 2
+
+
+def test_an_osqueryd_that_cannot_be_asked_holds_nothing_up(manager, directory, folder):
+    manager.stop()
+    put(folder, "x.sql", "SELECT 1")
+    queries(manager)
+    write(manager, queries={"x": []}, statuses={"x": 0})
+    assert result(folder, "x")["host"] == os.uname().nodename
+
+
+def test_bytes_that_are_no_utf8_are_escaped_as_in_differential_results(manager, directory, folder):
+    put(folder, "raw.sql", "SELECT 1")
+    queries(manager)
+    raw = b"A\xffB \xe6\xbcC \xc3\xa9\xed\xa0\x80"
+    placeholder = "#" * len(raw)
+    results = json.dumps({"queries": {"raw": [{"t": placeholder}]}, "statuses": {"raw": 0}})
+    message = encode_call("distributed", "directory", {"action": "writeResults", "results": results})
+    with connect_raw(manager.extension_path) as connection:
+        connection.sendall(message.replace(placeholder.encode(), raw))
+        assert decode_response(connection).status.code == 0
+    assert result(folder, "raw")["rows"] == [{"t": "A\\xFFB \\xE6\\xBCC é\\xED\\xA0\\x80"}]
 
 
 def test_half_written_files_wait(manager, directory, folder):
@@ -205,74 +245,3 @@ def test_an_empty_folder_is_not_listed(manager, directory, folder):
         tracer.terminate()
         tracer.wait()
     assert "getdents64" not in trace.read_text()
-
-
-def osqueryd(manager, stop, rows):
-    """Plays the distributed part of osqueryd: asks, and answers each query with `rows`, or says that it failed."""
-    while not stop.is_set():
-        batch = queries(manager)["queries"]
-        if batch:
-            failed = {name for name, sql in batch.items() if "nope" in sql}
-            write(
-                manager,
-                queries={name: [] if name in failed else rows for name in batch},
-                statuses={name: int(name in failed) for name in batch},
-                messages={name: "no such column: nope" if name in failed else "" for name in batch})
-        time.sleep(0.05)
-
-
-@pytest.fixture
-def answering(manager, directory):
-    stop = threading.Event()
-    rows = [{"pid": "1", "name": "systemd"}, {"pid": "42", "name": "ev\x1b[31mil"}]
-    thread = threading.Thread(target=osqueryd, args=(manager, stop, rows))
-    thread.start()
-    yield rows
-    stop.set()
-    thread.join()
-
-
-def ask(folder, *arguments, **options):
-    return subprocess.run(
-        [EXTENSION, "ask", "--directory", str(folder), *arguments], capture_output=True, text=True, timeout=60, **options)
-
-
-def test_ask_prints_json_into_a_pipe(folder, answering):
-    outcome = ask(folder, "SELECT pid, name FROM processes")
-    assert (outcome.returncode, outcome.stderr) == (0, "")
-    assert json.loads(outcome.stdout) == answering
-    assert os.listdir(folder / "results") == [] and os.listdir(folder / "done") == []
-
-
-def test_ask_prints_a_table_on_a_terminal(folder, answering):
-    controller, terminal = pty.openpty()
-    outcome = subprocess.run(
-        [EXTENSION, "ask", "--directory", str(folder), "SELECT pid, name FROM processes"], stdout=terminal, timeout=60)
-    os.close(terminal)
-    output = os.read(controller, 4096).decode().replace("\r\n", "\n")
-    assert outcome.returncode == 0
-    assert output == """+-----------+-----+
-| name      | pid |
-+-----------+-----+
-| systemd   | 1   |
-| ev·[31mil | 42  |
-+-----------+-----+
-"""
-
-
-def test_ask_says_what_is_wrong(folder, answering, tmp_path):
-    failed = ask(folder, "SELECT nope")
-    assert failed.returncode == 1 and "no such column: nope" in failed.stderr
-    nowhere = ask(tmp_path / "nowhere", "SELECT 1")
-    assert nowhere.returncode == 70 and "No such file" in nowhere.stderr
-    empty = ask(folder, " ")
-    assert empty.returncode == 64 and "The query is empty" in empty.stderr
-    environment = {name: value for name, value in os.environ.items() if name != "OSQUERY_DISTRIBUTED_DIRECTORY"}
-    unnamed = subprocess.run([EXTENSION, "ask", "SELECT 1"], capture_output=True, text=True, env=environment)
-    assert unnamed.returncode == 64 and "OSQUERY_DISTRIBUTED_DIRECTORY" in unnamed.stderr
-
-
-def test_ask_gives_up_in_time_and_takes_the_query_back(folder):
-    outcome = ask(folder, "--timeout", "1", "SELECT 1")
-    assert outcome.returncode == 69 and "no result within 1 s" in outcome.stderr
-    assert [name for name in os.listdir(folder) if name.endswith(".sql")] == []

@@ -4,6 +4,8 @@ import Osquery
 struct QueryFile: Equatable {
     /// Bytes that a query may have.
     static let largest = 1 << 20
+    /// Bytes that a name may have: with `.json` and what a file is called while it is written, a file's name has room for it.
+    static let maximumName = 200
 
     /// The file's name.
     let fileName: String
@@ -18,6 +20,7 @@ struct QueryFile: Equatable {
         guard let dot = fileName.lastIndex(of: ".") else { throw .badName }
         self.fileName = fileName
         name = String(fileName[..<dot])
+        guard name.utf8.count <= Self.maximumName else { throw .longName(name.utf8.count) }
         if fileName.hasSuffix(".json") {
             guard let query = LogText(text).jsonMember("query") else { throw .badJSON }
             self.query = query
@@ -47,6 +50,7 @@ struct QueryFile: Equatable {
 /// Why a file is no query.
 enum QueryFileError: Error, CustomStringConvertible {
     case badName
+    case longName(Int)
     case empty
     case badJSON
     case tooLarge
@@ -54,6 +58,8 @@ enum QueryFileError: Error, CustomStringConvertible {
     var description: String {
         switch self {
         case .badName: "The name has no ending: call it NAME.sql or NAME.json."
+        case .longName(let bytes):
+            "The query was not run: its name has \(bytes) bytes, and may have \(QueryFile.maximumName)."
         case .empty: "The file holds no query."
         case .badJSON: "The file is no JSON object with a member “query”, a string."
         case .tooLarge: "The file has more than \(QueryFile.largest >> 20) MiB."

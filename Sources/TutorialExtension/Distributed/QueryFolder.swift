@@ -20,9 +20,8 @@ final class QueryFolder: Sendable {
         done = try Self.make("done", in: folder)
         changes = try FileDescriptor(
             inotify_init1(Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)), or: "watch", path)
-        // By the descriptor: the folder that was checked, wherever its path leads to by now.
         let events = UInt32(IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_ATTRIB)
-        guard inotify_add_watch(changes.rawValue, "/proc/self/fd/\(folder.rawValue)", events) >= 0 else {
+        guard inotify_add_watch(changes.rawValue, descriptorPath, events) >= 0 else {
             throw SystemError("watch", path)
         }
     }
@@ -69,7 +68,8 @@ final class QueryFolder: Sendable {
         return names.sorted().prefix(limit).map(entry)
     }
 
-    private func entry(_ name: String) -> Entry {
+    /// What a file of this name is.
+    func entry(_ name: String) -> Entry {
         do {
             // O_NONBLOCK: a pipe of that name must not hold us up.
             let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
@@ -118,10 +118,20 @@ final class QueryFolder: Sendable {
         fsync(results.rawValue)
     }
 
-    /// The query has been run: it goes to `done`.
-    func finish(_ fileName: String) throws(SystemError) {
-        guard renameat(folder.rawValue, fileName, done.rawValue, fileName) == 0 || errno == ENOENT else {
-            throw SystemError("move to done", "\(path)/\(fileName)")
-        }
+    /// Takes a result away again.
+    func removeResult(_ name: String) {
+        unlinkat(results.rawValue, "\(name).json", 0)
     }
+
+    /// The query has been run: it goes to `done`.
+    ///
+    /// - Returns: Whether it was there; who has removed it wants it no more.
+    func finish(_ fileName: String) throws(SystemError) -> Bool {
+        if renameat(folder.rawValue, fileName, done.rawValue, fileName) == 0 { return true }
+        guard errno == ENOENT else { throw SystemError("move to done", "\(path)/\(fileName)") }
+        return false
+    }
+
+    /// The folder that was checked, wherever its path leads to by now; as long as this value is there.
+    var descriptorPath: String { "/proc/self/fd/\(folder.rawValue)" }
 }

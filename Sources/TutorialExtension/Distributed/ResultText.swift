@@ -3,11 +3,11 @@ import Osquery
 
 extension DistributedResult {
     /// The result as it stands in its file: one line of JSON.
-    func json(query: String?) -> String {
+    func json(query: String?, host: String) -> String {
         var json = JSONWriter()
         json.object { json in
             json.member("name") { $0.string(name) }
-            json.member("host") { $0.string(Self.hostName) }
+            json.member("host") { $0.string(host) }
             json.member("time") { $0.number(time(nil)) }
             if let query { json.member("query") { $0.string(query) } }
             json.member("status") { $0.number(status) }
@@ -25,11 +25,5 @@ extension DistributedResult {
             }
         }
         return json.text
-    }
-
-    private static var hostName: String {
-        var name = [CChar](repeating: 0, count: 256)
-        gethostname(&name, name.count - 1)
-        return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 }
