@@ -37,29 +37,48 @@ struct Inquiry: ~Copyable {
         }
     }
 
-    /// Waits for the result and takes it and the query away; nil when there is none in time.
-    func wait(seconds: Int) throws(SystemError) -> String? {
+    enum Outcome {
+        /// What the result's file holds. It and the query are taken away.
+        case result(String)
+        case timedOut
+        case interrupted(Int32)
+    }
+
+    /// Waits for the result, for so many seconds or until a signal comes. Where a person looks at it, `line` is shown each second.
+    func wait(
+        seconds: Int, _ interruption: borrowing Interruption, showing line: WaitingLine
+    ) throws(SystemError) -> Outcome {
         let result = "\(path)/results/\(name).json"
         let end = ContinuousClock.now + .seconds(seconds)
         while true {
             if let text = try? readFile(at: result, limit: .max) {
-                unlink(result)
-                unlink("\(path)/done/\(name).sql")
-                return String(decoding: text, as: UTF8.self)
+                withdraw()
+                return .result(String(decoding: text, as: UTF8.self))
             }
+            if let signal = interruption.signal { return .interrupted(signal) }
             let rest = end - .now
-            guard rest > .zero else { return nil }
-            var descriptor = pollfd(fd: changes.rawValue, events: Int16(POLLIN), revents: 0)
-            if poll(&descriptor, 1, Int32(clamping: rest.components.seconds * 1000 + 1)) > 0 {
-                withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { events in
-                    _ = Glibc.read(changes.rawValue, events.baseAddress, events.count)
-                }
-            }
+            guard rest > .zero else { return .timedOut }
+            line.show()
+            wait(for: line.isShown ? min(rest, .seconds(1)) : rest, or: interruption.rawValue)
         }
     }
 
-    /// Takes the query back.
+    /// Waits until something has come into `results`, a signal has come or the time is up.
+    private func wait(for duration: Duration, or signals: Int32) {
+        let descriptors = [changes.rawValue, signals]
+        var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        // Rounded up: a time that is not yet over is not polled away.
+        let milliseconds = (duration / .milliseconds(1)).rounded(.up)
+        guard poll(&polled, nfds_t(polled.count), Int32(clamping: Int(milliseconds))) > 0, polled[0].revents != 0 else {
+            return
+        }
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { events in
+            _ = Glibc.read(changes.rawValue, events.baseAddress, events.count)
+        }
+    }
+
+    /// Takes the query back, and what there is of it by now: first the query, so that a result that comes meanwhile is dropped.
     func withdraw() {
-        unlink("\(path)/\(name).sql")
+        for file in ["\(name).sql", "done/\(name).sql", "results/\(name).json"] { unlink("\(path)/\(file)") }
     }
 }
