@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 ID = "5cfb6062eb155585f1d6adb6a3857256"
 CONFIG = '{"schedule": {"time": {"query": "SELECT * FROM time", "interval": 60}}}\n'
@@ -28,6 +29,26 @@ def gist(files, **extra):
     for name, text in files.items():
         listed[name] = text if isinstance(text, dict) else {"filename": name, "content": text, "truncated": False}
     return json.dumps({"id": ID, "files": listed, **extra})
+
+
+def ask(manager, **request):
+    """A call of the plugin, within what osqueryd waits for it."""
+    begin = time.monotonic()
+    response = manager.call("config", "gist", request or {"action": "genConfig"})
+    assert time.monotonic() - begin < 4, "osqueryd waits 3 s for its configuration"
+    return response
+
+
+def config(manager):
+    response = ask(manager)
+    assert response.status.code == 0, response.status.message
+    return response.response
+
+
+def error(manager, **request):
+    response = ask(manager, **request)
+    assert response.status.code == 1
+    return response.status.message
 
 
 class GitHub:

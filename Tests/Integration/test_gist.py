@@ -1,69 +1,17 @@
 """The config plugin `gist`, with a real HTTPS server on the other end."""
 
-import json
-import os
-import subprocess
 import time
 
 import pytest
-from conftest import EXTENSION, RunningExtension
-from github import CONFIG, ID, GitHub, Proxy, gist, make_certificate, reply
+from conftest import needs_gist
+from configured import ConfiguredManager
+from github import CONFIG, ID, GitHub, Proxy, ask, config, error, gist, make_certificate, reply
 
-pytestmark = pytest.mark.skipif(
-    "Gist" not in subprocess.run([EXTENSION, "--version"], capture_output=True, text=True).stdout,
-    reason="THIS EXTENSION WAS BUILT WITHOUT THE TRAIT Gist")
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    return make_certificate(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def github(certificate):
-    server = GitHub(*certificate)
-    server.serve({"osquery.conf": CONFIG})
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def state(tmp_path):
-    return tmp_path / "state"
-
-
-@pytest.fixture
-def begin(start, github, certificate, state):
-    def begin(gist=ID, url=None, **variables):
-        environment = {
-            "OSQUERY_CONFIG_GIST": gist, "OSQUERY_CONFIG_GIST_URL": url or github.url, "SSL_CERT_FILE": certificate[0],
-            "STATE_DIRECTORY": str(state), "no_proxy": "", "https_proxy": "", **variables}
-        return start(env={name: value for name, value in environment.items() if value is not None})
-
-    return begin
-
-
-def ask(manager, **request):
-    begin = time.monotonic()
-    response = manager.call("config", "gist", request or {"action": "genConfig"})
-    assert time.monotonic() - begin < 4, "osqueryd waits 3 s for its configuration"
-    return response
-
-
-def config(manager):
-    response = ask(manager)
-    assert response.status.code == 0, response.status.message
-    return response.response
-
-
-def error(manager, **request):
-    response = ask(manager, **request)
-    assert response.status.code == 1
-    return response.status.message
+pytestmark = needs_gist
 
 
 @pytest.mark.parametrize("text", [
-    CONFIG, '# a comment\n// another\n{"a": "// none", /* x */ "b": "#"}\n', '{"é漢😀": "\\u00e9 \\"\\\\"}\n\n  ',
+    CONFIG, '# a comment\n// another\n{"a": "// none",\n\t# x\n"b": "#"}\n', '{"é漢😀": "\\u00e9 \\"\\\\"}\n\n  ',
     '{"big": "' + "x" * 900_000 + '"}'], ids=["plain", "comments", "odd", "big"])
 def test_the_configuration_comes_byte_for_byte(manager, github, begin, text):
     github.serve({"osquery.conf": text, "notes.md": "# Notes"})
@@ -134,7 +82,7 @@ def test_packs_are_the_other_files(manager, github, begin):
     assert response.response == [{"mypack": pack}]
     missing = error(manager, action="genPack", name="other", value="*")
     assert "no file “other.conf”" in missing and "broken.conf, mypack.conf, notes.md, osquery.conf" in missing
-    assert "broken.conf is no JSON object" in error(manager, action="genPack", name="broken", value="*")
+    assert "osqueryd would not take broken.conf: it is not a JSON object" in error(manager, action="genPack", name="broken", value="*")
     assert len(github.requests) == 1
 
 
@@ -249,8 +197,8 @@ HOSTILE = {
     "array": (lambda r: reply(r, "[]"), "no gist"),
     "no osquery.conf": (lambda r: reply(r, gist({"b.md": "x", "a.conf": "{}"})), "no file “osquery.conf”; it has a.conf, b.md"),
     "no files": (lambda r: reply(r, gist({})), "it has none"),
-    "a list": (lambda r: reply(r, gist({"osquery.conf": "[1]"})), "no JSON object"),
-    "broken": (lambda r: reply(r, gist({"osquery.conf": '{"a": '})), "no JSON object"),
+    "a list": (lambda r: reply(r, gist({"osquery.conf": "[1]"})), "not a JSON object"),
+    "broken": (lambda r: reply(r, gist({"osquery.conf": '{"a": '})), "not a JSON object"),
 }
 
 
@@ -267,25 +215,6 @@ def test_a_hostile_answer_is_an_error_and_never_replaces_what_is_good(manager, g
     assert config(manager) == [{"gist": CONFIG}]
     assert "s ago is used" in extension.words()
     assert extension.memory()["RssAnon"] < 60 << 10
-
-
-def test_the_last_good_configuration_survives_an_end_and_github(manager, github, begin, state):
-    github.serve({"osquery.conf": CONFIG, "p.conf": '{"queries": {}}'}, ETag='"x"')
-    first = begin()
-    config(manager)
-    assert oct((state / "gist.json").stat().st_mode)[-3:] == "600"
-    first.end()
-    manager.extensions_by_uuid.clear()
-    github.answers[f"/gists/{ID}"] = lambda request: reply(request, "", 503)
-    second = begin()
-    assert config(manager) == [{"gist": CONFIG}]
-    assert ask(manager, action="genPack", name="p", value="").response == [{"p": '{"queries": {}}'}]
-    assert "s ago is used" in second.words() and "status 503" in second.words()
-    assert github.requests[-1][1]["if-none-match"] == '"x"'
-    second.end()
-    manager.extensions_by_uuid.clear()
-    begin(gist="12345")
-    assert "status 404" in error(manager), "another gist's configuration was used"
 
 
 @pytest.mark.parametrize("is_shared", [True, False])

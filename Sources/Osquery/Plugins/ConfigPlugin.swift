@@ -1,7 +1,8 @@
 /// Where osqueryd's configuration comes from, to be named by its `--config_plugin`.
 ///
-/// osqueryd asks when it starts, and again each `--config_refresh` seconds. At the start an error ends osqueryd; later it is
-/// logged and the configuration stays as it was (osquery: config/config.cpp, Config::load).
+/// osqueryd asks when it starts, and again each `--config_refresh` seconds. After an error the configuration stays as it was, at the start
+/// there is none, and osqueryd asks again after `--config_accelerated_refresh` (300 s). A text that osqueryd cannot parse stops its schedule
+/// (osquery: config/config.cpp, Config::refresh, updateSource).
 public protocol ConfigPlugin: ExtensionPlugin {
     /// The configuration: JSON texts by the names of their sources. osqueryd merges them in the order of the names.
     func genConfig() async throws -> [String: String]

@@ -1,68 +1,80 @@
 #if Gist
-    import FoundationEssentials
+    /// A text of osquery's configuration, as osqueryd reads it: JSON with comment lines
+    /// (osquery 5.23: config/config.cpp, stripConfigComments, updateSource, validateConfig and genPack).
+    struct ConfigurationText {
+        enum Kind {
+            case main, pack
 
-    /// osquery's configuration: JSON, in which comments may stand (osquery: config/config.cpp, stripConfigComments).
-    enum ConfigurationText {
-        /// Whether `text` is a JSON object, comments aside.
-        static func check(_ text: String, file: String) throws(GistError) {
-            do {
-                _ = try JSONDecoder().decode(AnyObject.self, from: Data(withoutComments(text).utf8))
-            } catch {
-                throw .badConfiguration("\(text.prefix(80))…", file: file)
-            }
+            /// How deep values may be nested, the outermost being the first level. osqueryd bounds `osquery.conf`; a pack of some
+            /// 100,000 levels kills it.
+            var maximumDepth: Int { self == .main ? 32 : 10_000 }
         }
 
-        /// The text with its comments made spaces: lines that begin with `#` or `//`, and `//` and `/* */` outside of strings.
-        private static func withoutComments(_ text: String) -> String {
-            var bytes = Array(text.utf8)
+        /// What osqueryd takes at most, without comments: of releases up to 5.23, and of the main branch.
+        static let releaseLimit = 1 << 20
+        static let limit = 4 << 20
+
+        /// The text that osqueryd parses.
+        let json: [UInt8]
+
+        /// - Parameter file: What errors name.
+        init(_ text: String, _ kind: Kind, file: String) throws(GistError) {
+            let lines = Self.withoutComments(Self.joiningLines(Array(text.utf8)))
+            if kind == .main && lines.count > Self.limit { throw .badConfiguration(.tooLarge, file: file) }
+            // osqueryd hands it to the parser as a C string.
+            json = lines.firstIndex(of: 0).map { Array(lines[..<$0]) } ?? lines
+            var reader = StrictJSON(json)
+            guard let depth = reader.objectDepth() else {
+                throw .badConfiguration(.notJSON(near: reader.excerpt), file: file)
+            }
+            guard depth <= kind.maximumDepth else {
+                throw .badConfiguration(.tooDeep(kind.maximumDepth), file: file)
+            }
+            size = lines.count
+        }
+
+        /// Bytes without comments, which is what osqueryd measures.
+        let size: Int
+
+        private static let newline = UInt8(ascii: "\n")
+
+        /// The text without each backslash that is right before a newline, and without that newline.
+        private static func joiningLines(_ text: [UInt8]) -> [UInt8] {
+            var joined: [UInt8] = []
+            joined.reserveCapacity(text.count)
             var position = 0
-            var isInString = false
-            var isLineBegin = true
-            func blank(upTo end: Int) {
-                while position < min(end, bytes.count) {
-                    if bytes[position] != UInt8(ascii: "\n") { bytes[position] = UInt8(ascii: " ") }
-                    position += 1
-                }
-            }
-            func endOfLine() -> Int { bytes[position...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count }
-            while position < bytes.count {
-                let byte = bytes[position]
-                let next = position + 1 < bytes.count ? bytes[position + 1] : 0
-                if isInString {
-                    if byte == UInt8(ascii: "\\") { position += 1 }
-                    isInString = byte != UInt8(ascii: "\"")
-                    position += 1
-                } else if byte == UInt8(ascii: "#") && isLineBegin || byte == UInt8(ascii: "/") && next == byte {
-                    blank(upTo: endOfLine())
-                } else if byte == UInt8(ascii: "/") && next == UInt8(ascii: "*") {
-                    let star = (position + 2..<bytes.count).first {
-                        bytes[$0] == UInt8(ascii: "*") && $0 + 1 < bytes.count && bytes[$0 + 1] == UInt8(ascii: "/")
-                    }
-                    blank(upTo: (star ?? bytes.count) + 2)
+            while position < text.count {
+                if text[position] == UInt8(ascii: "\\"), position + 1 < text.count, text[position + 1] == newline {
+                    position += 2
                 } else {
-                    isInString = byte == UInt8(ascii: "\"")
-                    if byte == UInt8(ascii: "\n") {
-                        isLineBegin = true
-                    } else if byte != UInt8(ascii: " ") {
-                        isLineBegin = false
-                    }
+                    joined.append(text[position])
                     position += 1
                 }
             }
-            return String(decoding: bytes, as: UTF8.self)
+            return joined
         }
 
-        private struct AnyObject: Decodable {
-            init(from decoder: any Decoder) throws {
-                _ = try decoder.container(keyedBy: AnyKey.self)
+        /// The lines without white space around them, but for those that begin with `#` or `//`.
+        private static func withoutComments(_ text: [UInt8]) -> [UInt8] {
+            var kept: [UInt8] = []
+            kept.reserveCapacity(text.count + 1)
+            for line in text.split(separator: newline) {
+                guard let first = line.firstIndex(where: { !isSpace($0) }) else {
+                    kept.append(newline)
+                    continue
+                }
+                let last = line.lastIndex { !isSpace($0) }!
+                let content = line[first...last]
+                if content.first == UInt8(ascii: "#") || content.starts(with: "//".utf8) { continue }
+                kept += content
+                kept.append(newline)
             }
+            return kept
         }
 
-        private struct AnyKey: CodingKey {
-            let stringValue: String
-            var intValue: Int? { nil }
-            init(stringValue: String) { self.stringValue = stringValue }
-            init?(intValue: Int) { nil }
+        /// isspace(3) in the locale C, which has the vertical tab and the form feed besides what JSON has.
+        private static func isSpace(_ byte: UInt8) -> Bool {
+            byte == 0x20 || (0x09...0x0D).contains(byte)
         }
     }
 #endif

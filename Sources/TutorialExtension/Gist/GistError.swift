@@ -14,7 +14,16 @@
         case tooLarge
         case badAnswer(String)
         case noSuchFile(String, known: [String])
-        case badConfiguration(String, file: String)
+        case badConfiguration(Fault, file: String)
+        /// osqueryd did not take the configuration that the gist has now.
+        case notTaken
+
+        /// Why osqueryd would not take a text.
+        enum Fault: Equatable {
+            case notJSON(near: String)
+            case tooDeep(Int)
+            case tooLarge
+        }
 
         var description: String {
             switch self {
@@ -40,8 +49,23 @@
                 "The answer is no gist: \(why)."
             case .noSuchFile(let name, let known):
                 "The gist has no file “\(name)”; it has \(known.isEmpty ? "none" : known.joined(separator: ", "))."
-            case .badConfiguration(let why, let file):
-                "The gist's \(file) is no JSON object: \(why)"
+            case .badConfiguration(let fault, let file):
+                "osqueryd would not take \(file): \(fault.sentence)"
+            case .notTaken:
+                "osqueryd did not take the osquery.conf that the gist has now. Its log says why; mend the gist."
+            }
+        }
+    }
+
+    extension GistError.Fault {
+        fileprivate var sentence: String {
+            switch self {
+            case .notJSON(let near):
+                "it is not a JSON object, as seen near “\(near)”. A comment must be a line of its own, beginning with # or //."
+            case .tooDeep(let levels):
+                "its values are nested deeper than \(levels) levels."
+            case .tooLarge:
+                "without comments it is larger than \(ConfigurationText.limit >> 20) MiB, the most that any osqueryd takes."
             }
         }
     }

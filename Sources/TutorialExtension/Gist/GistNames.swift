@@ -5,7 +5,7 @@ enum GistNames {
     #if Gist
         static let names = ["gist"]
         /// The folder in which the last good configuration is kept; nil where no gist is named.
-        static var folder: String? { Environment[.gist].map { _ in GistSettings.folder } }
+        static var folder: String? { Environment[.gist].map { _ in GistSettings.directory } }
     #else
         static let names: [String] = []
         static let folder: String? = nil
@@ -16,7 +16,7 @@ extension Plugins {
     /// The plugin of this name, where the trait brings it.
     func gist(_ name: String) -> (any ExtensionPlugin)? {
         #if Gist
-            name == "gist" ? GistConfig(logger: logger) : nil
+            name == "gist" ? GistConfig(logger: logger, socket: socket) : nil
         #else
             nil
         #endif

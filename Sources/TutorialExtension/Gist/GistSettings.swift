@@ -21,8 +21,8 @@
             baseURL = url
         }
 
-        /// The folder in which the last good configuration is kept.
-        static var folder: String {
+        /// The directory in which the last good configuration is kept.
+        static var directory: String {
             JournalSettings.stateDirectory(Environment.value) ?? JournalSettings.defaultDirectory
         }
 

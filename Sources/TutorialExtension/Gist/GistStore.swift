@@ -5,30 +5,33 @@
 
     /// The last good configuration, on disk: what there is when GitHub cannot be reached at the start.
     struct GistStore {
-        /// A gist, and when it was fetched.
         struct Saved: Codable, Equatable {
-            /// The gist's path in the API: another gist's configuration is none for this one.
-            var gist: String
-            var etag: String?
-            /// Seconds since 1970.
-            var fetched: Int
-            var files: [String: String]
+            /// What osqueryd has taken last.
+            var good: GistRevision
+            /// Of a configuration that osqueryd has not taken: its hash (``ExpectedSchedule/hash``).
+            var refused: String?
         }
 
-        let folder: String
+        let directory: String
 
-        private var path: String { "\(folder)/gist.json" }
+        var path: String { "\(directory)/gist.json" }
 
-        /// What was kept of a gist; nil where nothing was, or nothing that can be read.
+        /// What was kept of a gist; nil where nothing was, or nothing that osqueryd would take.
         func load(_ gist: String) -> Saved? {
-            guard let bytes = try? readFile(at: path, limit: 8 * GistClient.largest),
-                let saved = try? JSONDecoder().decode(Saved.self, from: Data(bytes)), saved.gist == gist
+            guard let bytes = try? readFile(at: path, limit: 8 * GistClient.largest) else { return nil }
+            let decoder = JSONDecoder()
+            // Version 0.1.0 wrote the revision alone.
+            let saved =
+                (try? decoder.decode(Saved.self, from: Data(bytes)))
+                ?? (try? decoder.decode(GistRevision.self, from: Data(bytes))).map { Saved(good: $0) }
+            guard let saved, saved.good.gist == gist,
+                (try? ConfigurationText(saved.good.text, .main, file: GistConfig.mainFile)) != nil
             else { return nil }
             return saved
         }
 
         func save(_ saved: Saved) throws {
-            if mkdir(folder, 0o700) != 0 && errno != EEXIST { throw SystemError("make the folder", folder) }
+            if mkdir(directory, 0o700) != 0 && errno != EEXIST { throw SystemError("make the directory", directory) }
             try replaceFile(at: path, with: Array(try JSONEncoder().encode(saved)))
         }
     }

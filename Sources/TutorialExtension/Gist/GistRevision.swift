@@ -1,0 +1,28 @@
+#if Gist
+    import Glibc
+
+    /// A gist as GitHub answered it at some time.
+    struct GistRevision: Codable, Equatable, Sendable {
+        /// The gist's path in the API.
+        var gist: String
+        var etag: String?
+        /// Seconds since 1970.
+        var fetched: Int
+        var files: [String: String]
+
+        /// `osquery.conf`.
+        var text: String { files[GistConfig.mainFile] ?? "" }
+
+        var age: Int { max(0, time(nil) - fetched) }
+
+        /// The text of a pack, which osqueryd would take.
+        func pack(_ name: String) throws(GistError) -> String {
+            let file = name + GistConfig.packSuffix
+            guard let text = files[file], file != GistConfig.mainFile else {
+                throw .noSuchFile(file, known: files.keys.sorted())
+            }
+            _ = try ConfigurationText(text, .pack, file: file)
+            return text
+        }
+    }
+#endif
