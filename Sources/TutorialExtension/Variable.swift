@@ -12,6 +12,7 @@ enum Variable: String, CaseIterable {
     case queries = "OSQUERY_DISTRIBUTED_DIRECTORY"
     #if Gist
         case gist = "OSQUERY_CONFIG_GIST"
+        case fallback = "OSQUERY_CONFIG_GIST_FALLBACK"
         case tokenFile = "OSQUERY_CONFIG_GIST_TOKEN_FILE"
         case token = "OSQUERY_CONFIG_GIST_TOKEN"
         case gistURL = "OSQUERY_CONFIG_GIST_URL"
@@ -35,6 +36,8 @@ enum Variable: String, CaseIterable {
         case .queries: "The folder for live queries, of osqueryd's user, mode 0700."
         #if Gist
             case .gist: "The gist that holds osquery.conf: ID, OWNER/ID or URL; with /SHA a revision."
+            case .fallback:
+                "A file with the configuration to use while there is none from the gist, and none kept."
             case .tokenFile: "A file, mode 0600, with a token for secret gists and a higher rate limit."
             case .token: "The token itself."
             case .gistURL: "The REST API, for GitHub Enterprise: https://HOST/api/v3."
@@ -56,7 +59,7 @@ enum Variable: String, CaseIterable {
         case .stateDirectory: JournalSettings.defaultDirectory
         case .queries: "none"
         #if Gist
-            case .gist, .tokenFile, .token, .proxy, .noProxy: "none"
+            case .gist, .fallback, .tokenFile, .token, .proxy, .noProxy: "none"
             case .gistURL: "https://api.github.com"
             case .certificates: "the system's"
         #endif

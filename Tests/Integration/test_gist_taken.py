@@ -213,3 +213,48 @@ def test_what_version_0_1_0_kept_is_read(manager, github, begin, state):
     github.answers[f"/gists/{ID}"] = lambda request: reply(request, "", 503)
     begin()
     assert config(manager) == [{"gist": CONFIG}]
+
+
+@pytest.fixture
+def fallback(tmp_path):
+    path = tmp_path / "osquery.conf"
+    path.write_text(OTHER)
+    return path
+
+
+def test_the_fallback_is_used_only_until_there_is_a_last_good_one(manager, github, begin, saved, fallback):
+    github.answers[f"/gists/{ID}"] = lambda request: reply(request, "", 503)
+    extension = begin(OSQUERY_CONFIG_GIST_FALLBACK=str(fallback))
+    assert manager.refresh() == OTHER
+    assert f"The configuration in {fallback} is used: GitHub answered with status 503" in extension.words()
+    take(manager, github, saved)
+    github.answers[f"/gists/{ID}"] = lambda request: reply(request, "", 503)
+    assert manager.refresh() == CONFIG
+
+
+def test_the_fallback_is_used_for_a_gist_that_is_broken_from_the_start(manager, github, begin, saved, fallback):
+    github.serve({"osquery.conf": "{,}"})
+    begin(OSQUERY_CONFIG_GIST_FALLBACK=str(fallback))
+    assert manager.refresh() == OTHER
+    assert manager.scheduled == ["other"] and saved() is None
+
+
+def test_the_fallback_is_used_for_a_gist_that_osqueryd_refuses_from_the_start(manager, github, begin, saved, fallback):
+    extension = begin(OSQUERY_CONFIG_GIST_FALLBACK=str(fallback))
+    github.serve({"osquery.conf": REFUSED})
+    assert manager.refresh() == REFUSED
+    wait_until(lambda: "did not take" in extension.words())
+    assert manager.refresh() == OTHER
+    assert saved() is None
+
+
+@pytest.mark.parametrize("content, sentence", [("{,}", "osqueryd would not take"), (None, "No such file or directory"), ("", "not a JSON object")])
+def test_a_fallback_that_cannot_be_used_is_said_with_why_it_was_needed(manager, github, begin, tmp_path, content, sentence):
+    path = tmp_path / "fallback.conf"
+    if content is not None:
+        path.write_text(content)
+    github.answers[f"/gists/{ID}"] = lambda request: reply(request, "", 503)
+    begin(OSQUERY_CONFIG_GIST_FALLBACK=str(path))
+    said = error(manager)
+    for part in ("status 503", "OSQUERY_CONFIG_GIST_FALLBACK", str(path), sentence):
+        assert part in said

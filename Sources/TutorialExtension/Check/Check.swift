@@ -55,6 +55,7 @@ struct Check: ParsableCommand {
         findings += FileChecks.findings(
             executable: executable ?? Self.ownPath, list: flags["extensions_autoload"] ?? Self.usualList)
         findings += FlagChecks.findings(flags, from: source, extensionName: name)
+        findings += GistNames.findings(flags, from: source)
         findings += JournalChecks.findings
         let settings = JournalSettings(
             environment: Environment.value, complain: { findings.append(.error($0, "mend the variable")) })

@@ -139,6 +139,9 @@
                 watchTaking()
                 return use(candidate.revision, "The configuration of \(candidate.revision.age) s ago")
             }
+            if let path = Environment[.fallback] {
+                return use(try GistFallback.revision(at: path, insteadOf: error), "The configuration in \(path)")
+            }
             // osqueryd has no other one, and after an answer it asks again sooner than after an error.
             if let candidate { return candidate.revision }
             throw error

@@ -17,6 +17,8 @@
         case badConfiguration(Fault, file: String)
         /// osqueryd did not take the configuration that the gist has now.
         case notTaken
+        /// The text says why; `reason` is why it was to be used.
+        case badFallback(String, reason: String?)
 
         /// Why osqueryd would not take a text.
         enum Fault: Equatable {
@@ -53,6 +55,8 @@
                 "osqueryd would not take \(file): \(fault.sentence)"
             case .notTaken:
                 "osqueryd did not take the osquery.conf that the gist has now. Its log says why; mend the gist."
+            case .badFallback(let why, let reason):
+                "\(reason.map { "\($0) " } ?? "")The file that OSQUERY_CONFIG_GIST_FALLBACK names cannot be used: \(why)"
             }
         }
     }

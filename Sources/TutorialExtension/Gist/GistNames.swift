@@ -10,6 +10,15 @@ enum GistNames {
         static let names: [String] = []
         static let folder: String? = nil
     #endif
+
+    /// What `check` finds about the gist.
+    static func findings(_ flags: OsqueryFlags, from source: String) -> [Finding] {
+        #if Gist
+            GistChecks.findings(flags, from: source)
+        #else
+            []
+        #endif
+    }
 }
 
 extension Plugins {
