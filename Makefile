@@ -149,6 +149,7 @@ examples: build-packages
 
 # The library's documentation, as a site in .build/docs.
 docs: build-packages
+	@mkdir -p .build/docs
 	@for target in Osquery OsqueryTesting; do \
 		DOCS=1 $(PROGRESS) "Building the documentation of $$target" $(SWIFT) package --disable-default-traits --scratch-path .build/docs-build --allow-writing-to-directory .build/docs \
 			generate-documentation --target $$target --warnings-as-errors --output-path .build/docs/$$target || exit 1; \
