@@ -4,7 +4,6 @@ import time
 
 import pytest
 from conftest import needs_gist
-from configured import ConfiguredManager
 from github import CONFIG, ID, GitHub, Proxy, ask, config, error, gist, make_certificate, reply
 
 pytestmark = needs_gist

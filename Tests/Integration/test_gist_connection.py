@@ -4,8 +4,10 @@ import socket
 import threading
 
 import pytest
-from github import GitHub, make_certificate
-from test_gist import begin, certificate, error, github, pytestmark, state  # noqa: F401
+from conftest import needs_gist
+from github import GitHub, error, make_certificate
+
+pytestmark = needs_gist
 
 
 @pytest.fixture
