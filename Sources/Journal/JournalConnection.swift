@@ -170,7 +170,8 @@ struct JournalConnection: ~Copyable {
             polled.initializeElement(at: 0, to: pollfd(fd: descriptors.0, events: Int16(POLLOUT), revents: 0))
             polled.initializeElement(at: 1, to: pollfd(fd: descriptors.1, events: Int16(POLLIN), revents: 0))
             polled.initializeElement(at: 2, to: pollfd(fd: descriptors.2, events: Int16(POLLIN), revents: 0))
-            guard retryingOnInterrupt({ Int(Glibc.poll(polled.baseAddress, 3, milliseconds)) }) > 0 else {
+            // A wait that a signal interrupts has seen nothing, and does not begin again: callers know what is left of their time.
+            guard Glibc.poll(polled.baseAddress, 3, milliseconds) > 0 else {
                 return (0, 0, 0)
             }
             return (polled[0].revents, polled[1].revents, polled[2].revents)

@@ -35,9 +35,8 @@ package struct JournaldConfiguration {
         var dropIns: [String: String] = [:]
         for root in roots {
             let directory = "\(root)/\(name).d"
-            let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-            guard descriptor >= 0, let names = try? namesInFolder(closing: descriptor, directory) else { continue }
-            for name in names where name.hasSuffix(".conf") && dropIns[name] == nil {
+            for name in (try? namesInDirectory(at: directory)) ?? []
+            where name.hasSuffix(".conf") && dropIns[name] == nil {
                 dropIns[name] = "\(directory)/\(name)"
             }
         }

@@ -43,20 +43,14 @@ extension FileDescriptor {
     }
 }
 
-/// Replaces the file at `path`, or makes it, whole or not at all: readable by our own user alone, and never through a symbolic
-/// link.
-package func replaceFile(at path: String, with bytes: [UInt8]) throws(SystemError) {
-    let temporary = path + ".new"
-    unlink(temporary)
-    do {
-        let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
-        let file = try FileDescriptor(open(temporary, flags, 0o600), or: "make", temporary)
-        try file.writeSafely(bytes, temporary)
-    } catch {
-        unlink(temporary)
-        throw error
-    }
-    guard rename(temporary, path) == 0 else { throw SystemError("make", path) }
+/// Replaces the file at `path`, or makes it, as `FileDescriptor.replaceFile` does.
+///
+/// - Parameter age: How many seconds ago it shall have been modified.
+package func replaceFile(at path: String, with bytes: [UInt8], age: Int = 0) throws(SystemError) {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    let directory = parts.count == 1 ? "." : parts.dropLast().joined(separator: "/") + "/"
+    let descriptor = try FileDescriptor(open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), or: "open", directory)
+    try descriptor.replaceFile(String(parts.last ?? ""), with: bytes, age: age, path)
 }
 
 /// All that the file at `path` holds; a symbolic link is not followed.

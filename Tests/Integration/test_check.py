@@ -181,6 +181,27 @@ def test_a_running_osqueryd_is_asked(system, start, loggers, known, registered, 
         manager.stop()
 
 
+@pytest.mark.parametrize("is_started", [True, False])
+def test_a_companion_that_is_listed_has_to_be_registered(system, is_started):
+    companion = system.folder / "tutorial-extension-plugins.ext"
+    companion.symlink_to(system.executable.name)
+    system.write_list(f"{system.executable}\n{companion}\n")
+    manager = Osqueryd(str(system.flags["extensions_socket"])).start()
+    manager.flags["extensions_autoload"] = str(system.list)
+    processes = []
+    try:
+        for path in [system.executable, companion][: 2 if is_started else 1]:
+            processes.append(
+                subprocess.Popen([path, "--socket", manager.path], env=os.environ | {"OSQUERY_JOURNAL_SPOOL": f"{system.spool}-own"}))
+            manager.wait_for_registration()
+        errors = [] if is_started else ["It has no extension tutorial-extension-plugins, but tutorial-extension."]
+        assert of(system.findings(), "error") == errors
+    finally:
+        manager.stop()
+        for process in processes:
+            process.wait(10)
+
+
 @pytest.mark.parametrize("shell, part", [("bash", "complete"), ("zsh", "#compdef tutorial-extension"), ("fish", "complete -c")])
 def test_completions_are_printed(shell, part):
     result = subprocess.run([EXTENSION, "print-completion", shell], capture_output=True, text=True, timeout=10, check=True)

@@ -112,10 +112,12 @@ def test_both_keep_what_journald_does_not_take(installed, journal, journald, tmp
     first = installed.start(installed.first, **variables)
     journald.leave()
     installed.manager.result("kept")
+    query = queries / "kept.sql"
+    query.write_text("SELECT 1 AS a")
+    os.utime(query, (1, 1))
     results = {"queries": {"kept": [{"a": "1"}]}, "statuses": {"kept": 0}}
-    response = installed.manager.call(
-        "distributed", "directory", {"action": "writeResults", "results": json.dumps(results)}, number)
-    assert response.status.code == 0
+    for request in ({"action": "getQueries"}, {"action": "writeResults", "results": json.dumps(results)}):
+        assert installed.manager.call("distributed", "directory", request, number).status.code == 0
     for extension in (first, companion):
         extension.end(signal.SIGKILL)
         assert "Another process uses" not in extension.words()

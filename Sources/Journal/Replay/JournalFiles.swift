@@ -30,10 +30,7 @@ struct JournalFiles: ~Copyable {
         var failure: SystemError?
         for directory in [Self.volatile, Self.persistent].map({ "\($0)/\(Self.directoryName)" }) {
             do throws(SystemError) {
-                let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-                if descriptor < 0 && errno == ENOENT { continue }
-                guard descriptor >= 0 else { throw SystemError("open", directory) }
-                for name in try namesInFolder(closing: descriptor, directory) where Self.isJournal(name) {
+                for name in try Self.names(in: directory) where Self.isJournal(name) {
                     let path = "\(directory)/\(name)"
                     var status = stat()
                     guard stat(path, &status) == 0 else { continue }
@@ -68,11 +65,19 @@ struct JournalFiles: ~Copyable {
     /// Whether there is a journal on disk, of whatever machine and namespace.
     static var isPersistentDirectoryThere: Bool { access(persistent, F_OK) == 0 }
 
+    /// The names in a directory; none where there is no directory.
+    private static func names(in directory: String) throws(SystemError) -> [String] {
+        do throws(SystemError) {
+            return try namesInDirectory(at: directory)
+        } catch {
+            if error.code == ENOENT { return [] }
+            throw error
+        }
+    }
+
     /// Bytes that the files in a directory take.
     static func usedSpace(of directory: String) -> Int {
-        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0, let names = try? namesInFolder(closing: descriptor, directory) else { return 0 }
-        return names.reduce(0) { sum, name in
+        ((try? names(in: directory)) ?? []).reduce(0) { sum, name in
             var status = stat()
             guard stat("\(directory)/\(name)", &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return sum }
             return sum + Int(status.st_blocks) * 512

@@ -158,6 +158,6 @@ final class SpoolDirectory: Sendable {
     }
 
     func names() throws(SystemError) -> [String] {
-        try namesInFolder(closing: dup(descriptor.rawValue), path)
+        try descriptor.namesInDirectory(path)
     }
 }

@@ -80,7 +80,8 @@ struct Registrar {
         var said: String?
         while end.reason == nil {
             do {
-                let plugins = try description.selectPlugins?(try client.options()) ?? description.plugins
+                var plugins = description.plugins
+                if let select = description.selectPlugins { plugins = select(try client.options()) }
                 return (try client.registerExtension(info, plugins: plugins), plugins)
             } catch {
                 let pause: Duration

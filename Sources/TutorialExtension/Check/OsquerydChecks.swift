@@ -11,14 +11,9 @@ enum OsquerydChecks {
             let options = try client.options()
             let flags = OsqueryFlags(options.mapValues(\.value))
             var findings = [Finding.ok("osqueryd answers at \(socket).")]
-            if extensions.values.contains(where: { $0.name == extensionName }) {
-                findings.append(.ok("It has the extension \(extensionName) registered."))
-            } else {
-                let others = extensions.values.map(\.name).filter { $0 != "core" }.sorted().joined(separator: ", ")
-                findings.append(
-                    .error(
-                        "It has no extension \(extensionName)\(others.isEmpty ? "" : ", but \(others)").",
-                        "journalctl SYSLOG_IDENTIFIER=\(Words.identifier) -n 20; sudo systemctl restart osqueryd"))
+            let hasCompanion = (try? Companion.isStarted(with: options)) ?? false
+            for name in hasCompanion ? [extensionName, Companion.name] : [extensionName] {
+                findings.append(registration(of: name, in: extensions.values.map(\.name)))
             }
             findings.append(try logger(client, flags.list("logger_plugin")))
             return (findings, flags)
@@ -28,6 +23,14 @@ enum OsquerydChecks {
                 "systemctl status osqueryd; --socket names another --extensions_socket")
             return ([notAsked] + lastEnd, nil)
         }
+    }
+
+    private static func registration(of name: String, in names: [String]) -> Finding {
+        if names.contains(name) { return .ok("It has the extension \(name) registered.") }
+        let others = names.filter { $0 != "core" }.sorted().joined(separator: ", ")
+        return .error(
+            "It has no extension \(name)\(others.isEmpty ? "" : ", but \(others)").",
+            "journalctl SYSLOG_IDENTIFIER=\(Words.identifier) -n 20; sudo systemctl restart osqueryd")
     }
 
     /// What osqueryd exits with when it lacks a plugin that its flags name (EX_CONFIG, sysexits.h; osquery: core/init.cpp).

@@ -17,24 +17,9 @@ struct Inquiry: ~Copyable {
         guard inotify_add_watch(watch.rawValue, "\(path)/results", UInt32(IN_MOVED_TO)) >= 0 else {
             throw SystemError("watch", "\(path)/results")
         }
-        try Self.put(query, "\(path)/.\(name).new", "\(path)/\(name).sql")
+        // What nobody writes any more needs not be a second old.
+        try replaceFile(at: "\(path)/\(name).sql", with: Array(query.utf8), age: 2)
         changes = watch
-    }
-
-    private static func put(_ query: String, _ temporary: String, _ path: String) throws(SystemError) {
-        do {
-            let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
-            let file = try FileDescriptor(open(temporary, flags, 0o600), or: "make", temporary)
-            try file.writeSafely(Array(query.utf8), temporary)
-            // What nobody writes any more needs not be a second old.
-            var times = [timespec(tv_sec: time(nil) - 2, tv_nsec: 0), timespec(tv_sec: time(nil) - 2, tv_nsec: 0)]
-            futimens(file.rawValue, &times)
-        }
-        guard rename(temporary, path) == 0 else {
-            let error = SystemError("make", path)
-            unlink(temporary)
-            throw error
-        }
     }
 
     enum Outcome {

@@ -64,7 +64,7 @@ final class QueryFolder: Sendable {
 
     /// What is there, in the order of the names; of more than `limit` files the first.
     func entries(limit: Int) throws(SystemError) -> [Entry] {
-        let names = try namesInFolder(closing: dup(folder.rawValue), path).filter(QueryFile.isQuery)
+        let names = try folder.namesInDirectory(path).filter(QueryFile.isQuery)
         return names.sorted().prefix(limit).map(entry)
     }
 
@@ -100,22 +100,8 @@ final class QueryFolder: Sendable {
 
     /// Puts a result into `results`, whole or not at all, and on the disk before this returns.
     func writeResult(_ name: String, _ text: String) throws(SystemError) {
-        let fileName = "\(name).json"
-        let temporary = ".\(name).new"
-        unlinkat(results.rawValue, temporary, 0)
-        do {
-            let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
-            let file = try FileDescriptor(
-                openat(results.rawValue, temporary, flags, 0o600), or: "make", "\(path)/results/\(fileName)")
-            try file.writeSafely(Array(text.utf8), "\(path)/results/\(fileName)")
-        } catch {
-            unlinkat(results.rawValue, temporary, 0)
-            throw error
-        }
-        guard renameat(results.rawValue, temporary, results.rawValue, fileName) == 0 else {
-            throw SystemError("make", "\(path)/results/\(fileName)")
-        }
-        fsync(results.rawValue)
+        try results.replaceFile(
+            "\(name).json", by: ".\(name).new", with: Array(text.utf8), "\(path)/results/\(name).json")
     }
 
     /// Takes a result away again.
