@@ -133,7 +133,8 @@ struct BusAnswer {
             let left = ContinuousClock.now.duration(to: deadline) / .milliseconds(1)
             guard left > 0 else { throw .failed("wait for systemd", code: ETIMEDOUT) }
             var descriptor = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
-            _ = retryingOnInterrupt { Int(poll(&descriptor, 1, Int32(left) + 1)) }
+            // Whatever ends it early, the loop looks again with what is left of the time.
+            _ = poll(&descriptor, 1, Int32(left) + 1)
         }
     }
 }

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import Counter
 
 import pytest
 from conftest import Journald, preloaded, text_of
@@ -155,6 +156,7 @@ def test_journald_killed_in_the_middle_of_25_replays_costs_and_doubles_nothing(m
     lost = set(range(total)) - set(found)
     assert lost <= straight and len(lost) <= 25
     there = [number for number in range(total) if number not in lost]
+    assert [number for number, count in Counter(found).items() if count > 1] == []
     # One that journald had read and that comes again comes after what was in the queue.
     assert sorted(found) == there if is_held else found == there
     assert extension.end() == 0

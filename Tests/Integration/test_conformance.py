@@ -10,7 +10,10 @@ import time
 
 import pytest
 from conftest import EXTENSION
+from osquery.extensions.ttypes import ExtensionResponse
 from osqueryd import Manager, encode_call, wait_until
+from thrift.protocol.TBinaryProtocol import TBinaryProtocol
+from thrift.transport.TTransport import TMemoryBuffer
 
 ROOT = os.path.join(os.path.dirname(__file__), "../..")
 PEER = f"{ROOT}/.build/peer/peer"
@@ -127,6 +130,13 @@ osquery.start_extension(name="planets", version="1.0.0")
 """
 
 
+def encode_rows(rows):
+    """The end of a response, from its rows on, and of the message."""
+    transport = TMemoryBuffer()
+    ExtensionResponse(response=rows).write(TBinaryProtocol(transport))
+    return transport.getvalue() + b"\0"
+
+
 def raw(path, request):
     """The bytes of an answer, as they come over the wire."""
     with socket.socket(socket.AF_UNIX) as connection:
@@ -172,8 +182,12 @@ def test_the_same_query_has_the_same_answer_in_pypis_sdk_and_ours(sdks, constrai
         answer = raw(manager.extension_path, request)
         # Field 2 of the response, a list of maps: byte for byte. Ours says its number in the status, which PyPI's leaves out.
         rows[name] = answer[answer.index(bytes.fromhex("0f00020d")):]
-    assert rows["ours"] == rows["pypi"]
     decoded = {name: manager.call("table", "planets", request) for name, manager in sdks.items()}
+    # As Apache Thrift writes the same rows, and, but for the numbers, what PyPI's writes.
+    assert rows["ours"] == encode_rows(decoded["ours"].response)
+    for row in decoded["ours"].response:
+        assert int(row.pop("rowid")) >= 0
+    assert encode_rows(decoded["ours"].response) == rows["pypi"]
     assert decoded["ours"].response == decoded["pypi"].response
     assert decoded["ours"].status.code == decoded["pypi"].status.code == 0
     assert decoded["ours"].status.message == decoded["pypi"].status.message

@@ -117,28 +117,30 @@ class Osqueryd:
 
     @staticmethod
     def runs():
-        """How often its worker has run the query."""
+        """How often its worker has run the query; None where it does not say."""
         try:
             with connect(f"{FOLDER}/em") as client:
                 [row] = client.query("SELECT executions FROM osquery_schedule WHERE name = 'load'").response
                 return int(row["executions"])
         except Exception:
             # It has been stopped, or is about to be there.
-            return 0
+            return None
 
     def acknowledged(self):
         """One run can have been under way when the lines were asked for, the next returns them, and the one after that comes when they
         are logged."""
         runs = self.runs()
-        if runs < self._runs:
-            self._runs = 0
-        if runs >= self._runs + 3:
-            self._acknowledged = self._sent
+        if runs is not None:
+            if runs < self._runs:
+                self._runs = 0
+            if runs >= self._runs + 3:
+                self._acknowledged = self._sent
         return self._acknowledged
 
     def send(self, count):
+        wait_until(lambda: self.runs() is not None, 60)
         self.acknowledged()
-        self._runs = self.runs()
+        self._runs = self.runs() or 0
         self._sent += count
         for name, size in (("LAST", self._sent), ("FIRST", self._acknowledged)):
             with open(f"{FOLDER}/{name}", "a") as file:
