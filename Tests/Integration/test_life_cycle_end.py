@@ -78,6 +78,20 @@ def test_a_stop_of_all_at_once_loses_nothing_of_the_query_under_way(worker, run,
     assert extension.words().count(f"process {worker.process.pid}") == 1
 
 
+@pytest.mark.parametrize("stop", range(10))
+def test_a_stop_in_the_middle_of_results_loses_none(worker, run, journal, stop):
+    """The worker removes the extension's socket between one result and the next."""
+    worker = worker()
+    extension = run(worker)
+    worker.start_logging()
+    wait_until(lambda: len(counters(journal)) > 20)
+    for process in (worker.process, extension.process):
+        process.terminate()
+    logged = worker.logged()
+    assert ended_soon(lambda: extension.process.wait(20)) == 0
+    assert counters(journal) == logged == list(range(len(logged)))
+
+
 @pytest.mark.parametrize("kernel", ["6.4", "5.2", "namespace"])
 def test_an_older_kernel_loses_nothing_of_the_query_under_way(worker, run, journal, older_kernel, kernel, monkeypatch):
     if kernel == "namespace":

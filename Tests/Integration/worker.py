@@ -3,7 +3,8 @@
     worker.py SOCKET UUID ROWS SECONDS
 
 On SIGTERM it logs ROWS results over SECONDS, in between the answer to the live query “live”, and ends. What happens it says on
-standard output, a JSON object a line. A line “calls” on standard input has it say what it was called.
+standard output, a JSON object a line. A line “calls” on standard input has it say what it was called, and a line “log” has it log results, one
+after the other, from then on: it goes on with that while it ends, and has no query to finish.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 from osqueryd import FIRST_UUID, Manager, wait_until
@@ -45,6 +47,11 @@ class WorkerProcess(Manager):
         self.process.stdin.flush()
         return self.read("calls")
 
+    def start_logging(self):
+        """Has it log results from now on, until it ends."""
+        self.process.stdin.write("log\n")
+        self.process.stdin.flush()
+
     def logged(self):
         """Waits for it to end, and answers what it has logged meanwhile; what was lost fails the test."""
         logged = self.read("logged")
@@ -69,6 +76,31 @@ class Worker(Manager):
         say(registered=status.uuid)
         return status
 
+    def log_until_stopped(self):
+        self.stopping = threading.Event()
+        self.logging = threading.Thread(target=self._log)
+        self.logging.start()
+
+    logging = None
+
+    def finish_logging(self):
+        # For a while after the names of all sockets are gone.
+        time.sleep(0.1)
+        self.stopping.set()
+        self.logging.join()
+
+    def _log(self):
+        logged, lost = [], []
+        row = 0
+        while not self.stopping.is_set():
+            try:
+                self.result(json.dumps({"name": "query", "counter": row, "columns": {}}))
+                logged.append(row)
+            except Exception as problem:
+                lost.append(f"{row}: {problem!r}")
+            row += 1
+        say(logged=logged, lost=lost)
+
     def finish_query(self, rows, seconds):
         """What osqueryd has recorded as delivered before it calls the logger: there is no second try."""
         logged, lost = [], []
@@ -91,13 +123,18 @@ def main():
     worker = Worker(path, uuid=uuid).start()
 
     def end(*_):
+        # What osqueryd's worker takes for it.
+        time.sleep(0.005)
         # osqueryd's worker takes the names of all sockets with it, and only then finishes its query (osquery:
         # extensions/interface.cpp, removeStalePaths).
         for name in glob.glob(f"{path}*") if not os.environ.get("KEEPS_NAMES") else []:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name)
-        time.sleep(0.05)
-        worker.finish_query(rows, seconds)
+        if worker.logging:
+            worker.finish_logging()
+        else:
+            time.sleep(0.05)
+            worker.finish_query(rows, seconds)
         os._exit(0)
 
     signal.signal(signal.SIGTERM, end)
@@ -105,6 +142,8 @@ def main():
     for line in sys.stdin:
         if line.strip() == "calls":
             say(calls=worker.calls)
+        if line.strip() == "log":
+            worker.log_until_stopped()
 
 
 if __name__ == "__main__":

@@ -59,6 +59,8 @@ struct ExtensionLifecycle {
     /// How long to wait for the end of osqueryd, which itself kills an extension 11 s after SIGTERM (osquery: core/watcher.cpp,
     /// stopChild, with --alarm_timeout=15).
     private static let endLimit = Duration.seconds(10)
+    /// How long answers are held back until osqueryd has removed the socket, which it does some 5 ms after SIGTERM.
+    private static let holdLimit = Duration.seconds(1)
     /// How long calls under way have when the server stops.
     private static let stopLimit = Duration.milliseconds(600)
     /// How often the socket is made again.
@@ -137,10 +139,14 @@ struct ExtensionLifecycle {
     ///
     /// When osqueryd's worker ends, it removes all names that begin with that of its own socket and a dot, those of extensions
     /// among them, and only then finishes the query (osquery: extensions/interface.cpp, ~ExtensionRunnerInterface). Each
-    /// result looks for the name again, so it is made again.
+    /// result looks for the name again, so it is made again. What osqueryd logs at this very moment would not find it: so it gets no answers
+    /// until then, and waits.
     private func serveUntilEnd(of manager: borrowing ManagerProcess, _ server: ExtensionServer) -> Bool {
         let waitsForUs = manager.pid.map { $0 == end.parentAtStart || $0 == getpid() } ?? false
         if waitsForUs || manager.hasEnded || end.isUrgent { return false }
+        server.holdAnswers()
+        defer { server.releaseAnswers() }
+        let holdDeadline = Deadline(in: Self.holdLimit)
         let osqueryd = manager.pid.map { "osqueryd (process \($0))" } ?? "osqueryd"
         logger.notice(
             "The extension serves \(osqueryd) until that has ended, for at most \(Self.endLimit.components.seconds) s.")
@@ -154,6 +160,7 @@ struct ExtensionLifecycle {
                     let successor = try server.successor()
                     successors.append(successor)
                     try successor.start()
+                    server.releaseAnswers()
                 } catch {
                     logger.error("osqueryd has removed the extension's socket, and it cannot be made again: \(error)")
                 }
@@ -167,9 +174,11 @@ struct ExtensionLifecycle {
                     "\(osqueryd) has not ended. The extension ends all the same: what is logged from now on is lost.")
                 return true
             }
+            if holdDeadline.hasPassed { server.releaseAnswers() }
             let descriptors = [manager.descriptor, name.descriptor].compactMap(\.self)
             let pause = descriptors.count < 2 ? Self.endInterval : interval
-            end.waitForUrgency(for: min(pause, deadline.remaining), or: descriptors)
+            let hold = holdDeadline.hasPassed ? interval : holdDeadline.remaining
+            end.waitForUrgency(for: min(pause, hold, deadline.remaining), or: descriptors)
             server.closeIdleConnections()
         }
         return true

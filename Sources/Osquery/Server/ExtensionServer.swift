@@ -24,6 +24,7 @@ package final class ExtensionServer: Sendable {
     private let gates = (0..<ConnectionTable.limit).map { _ in CallGate() }
     private let spare = SpareBuffer()
     private let activity: ExtensionActivity
+    private let hold = AnswerHold()
     private let saidForeignUser = Said()
     private let saidMalformed = Said()
     private let logger: Logger
@@ -54,6 +55,11 @@ package final class ExtensionServer: Sendable {
             socketPath: socketPath, processor: processor, activity: activity, logger: logger, onShutdown: onShutdown)
     }
 
+    /// Holds answers back until ``releaseAnswers()``: calls are taken, and their callers wait.
+    func holdAnswers() { hold.begin() }
+    /// Sends the answers that were held back, and those that follow.
+    func releaseAnswers() { hold.end() }
+
     /// Starts to answer.
     package func start() throws(SystemError) {
         try BlockingThread.start { self.watch() }
@@ -68,6 +74,7 @@ package final class ExtensionServer: Sendable {
     /// Removes the socket and takes no more connections; calls under way have `limit` to end.
     package func stop(within limit: Duration) {
         unlink(socketPath)
+        releaseAnswers()
         table.stop()
         // Ends every accept(2) with EINVAL.
         shutdown(listener.rawValue, Int32(SHUT_RDWR))
@@ -188,6 +195,7 @@ extension ExtensionServer {
                 logger.log(level: saidMalformed.level, "A message that is no call of osqueryd's was refused: \(error)")
                 processor.answerMalformed(error, header, name: name, into: &writer)
             }
+            hold.wait()
             table.waits(worker)
             do {
                 if !writer.bytes.isEmpty { try UnixSocket.send(writer.bytes, to: connection) }
