@@ -314,7 +314,7 @@ build-packages demo-packages test-packages bench-packages deb-packages rpm-packa
 		$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq $$packages; }
 
 $(VENV)/ready: Tests/Integration/requirements.txt | test-packages
-	@echo 'Installing osquery, thrift and pytest (PyPI) into $(VENV)'
+	@echo 'Installing apsw, osquery, thrift and pytest (PyPI) into $(VENV)'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@

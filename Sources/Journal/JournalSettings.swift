@@ -28,11 +28,14 @@ package struct JournalSettings: Sendable {
     static let companionDirectory = "plugins"
 
     /// Uses a directory of its own within the spool's: for a second process of the same unit.
+    ///
+    /// If the spool's cannot be used, it stays the one to use, and whoever opens it learns why.
     package mutating func useCompanionSpool() {
-        // Where this fails, what is tried next fails as well and says so.
-        mkdir(spool, 0o700)
-        spool += "/\(Self.companionDirectory)"
+        if (try? SpoolDirectory(path: spool, isOwn: isSpoolOwn)) != nil { spool = Self.companionSpool(in: spool) }
     }
+
+    /// Where a second process of the same unit has its spool, whether there is one or not.
+    package static func companionSpool(in spool: String) -> String { "\(spool)/\(companionDirectory)" }
 
     /// Reads the variables.
     ///

@@ -27,9 +27,8 @@ enum Companion {
 
     /// The companion's file beside this one; nil where there is none.
     static var path: String? {
-        guard !isThisProcess, let directory = directory(of: CommandLine.arguments[0]) else { return nil }
-        let path = "\(directory)/\(name).ext"
-        return access(path, F_OK) == 0 ? path : nil
+        let executables = [CommandLine.arguments[0], linkTarget(of: "/proc/self/exe") ?? ""]
+        return executables.compactMap(directory).map { "\($0)/\(name).ext" }.first { access($0, F_OK) == 0 }
     }
 
     /// Whether osqueryd, which runs with these flags, starts a companion (osquery: extensions/extensions.cpp, loadExtensions).
@@ -39,13 +38,16 @@ enum Companion {
         return try isListed(in: list)
     }
 
-    /// Whether a list of extensions has the companion: its file, or a directory that it is in.
+    /// Whether a list of extensions has the companion, its file or a directory that it is in, and osqueryd runs that file.
     static func isListed(in list: String) throws(SystemError) -> Bool {
         try readLines(at: resolved(list)).contains { line in
             if line.hasPrefix("#") || line.hasPrefix(";") { return false }
-            if fileName(String(line)) == "\(name).ext" { return access(String(line), F_OK) == 0 }
+            if fileName(String(line)) == "\(name).ext" { return FileChecks.isRun(String(line)) }
+            // A directory is searched for extensions, with those in it.
+            let inside = "\(line)/\(name).ext"
+            if access(inside, F_OK) == 0 { return FileChecks.isRun(inside) }
             let directory = resolved(String(line)) + "/"
-            return path.map { resolved($0).hasPrefix(directory) || $0.hasPrefix(directory) } ?? false
+            return path.map { resolved($0).hasPrefix(directory) && FileChecks.isRun($0) } ?? false
         }
     }
 

@@ -5,8 +5,8 @@ import Thrift
 extension JournalEntry {
     /// Adds the fields that a result's outermost members make. A long row is mostly not even walked over.
     ///
-    /// Text that is no JSON object makes no fields, one that breaks off those of its first members. Of members of the same name the
-    /// last one counts, as most readers of JSON have it.
+    /// Text that is no JSON object makes no fields, one that breaks off those of its first members. Of members that make
+    /// the same field the last one counts, as most readers of JSON have it; decorations keep all.
     mutating func addResultFields(of text: LogText) {
         addFields(of: JSONText(text.bytes), isSnapshot: false)
     }
@@ -19,15 +19,22 @@ extension JournalEntry {
     private mutating func addFields(of json: JSONText, isSnapshot: Bool) {
         let start = mark
         var (seen, isRepeated): (UInt8, Bool) = (0, false)
+        var changes: JSONValue?
         Self.forEachMember(of: json, isSnapshot) { bytes, name, value in
             let member = ResultMember(name, in: bytes)
-            if case .field(_, let bit) = member {
+            switch member {
+            case .field(_, let bit):
                 isRepeated = isRepeated || seen & bit != 0
                 seen |= bit
+            case .changes: changes = value
+            case .decorations, .other, .ignored: break
             }
             add(member, name, value, in: bytes)
         }
         if isRepeated { replaceFields(from: start, of: json, isSnapshot) }
+        if let changes, changes.kind == .object, seen & ResultMember.actionBit == 0 {
+            json.bytes.withBytes { addAction(ofAll: changes, in: $0) }
+        }
     }
 
     /// Makes the fields again that came after `start`, each of its last member.
@@ -57,8 +64,6 @@ extension JournalEntry {
             add(field, value, in: bytes)
         case .decorations where value.kind == .object:
             JSONText.forEachMember(of: value, in: bytes) { addDecoration($1, $2, in: $0) }
-        case .changes where value.kind == .object:
-            addAction(ofAll: value, in: bytes)
         case .other where value.kind == .string || value.kind == .scalar:
             // --decorations_top_level
             addDecoration(name, value, in: bytes)
@@ -67,7 +72,7 @@ extension JournalEntry {
         }
     }
 
-    /// Adds the action of rows that all have the same one: with `--log_result_events=false` a result has all rows that were added and
+    /// Adds the action of rows that all have the same one: with `--logger_event_type=false` a result has all rows that were added and
     /// all that were removed (osquery: core/query.cpp, serializeDiffResults).
     private mutating func addAction(ofAll changes: JSONValue, in bytes: RawSpan) {
         var (hasAdded, hasRemoved) = (false, false)
@@ -95,7 +100,9 @@ extension JournalEntry {
 
 /// What a member of a result is to us (osquery: core/query.cpp, serializeQueryLogItem).
 private enum ResultMember {
-    /// A field; `bit` is another one for each.
+    static let actionBit: UInt8 = 1 << 1
+
+    /// A field; each has its own `bit`.
     case field(StaticString, bit: UInt8)
     case decorations
     /// The rows that were added, and those that were removed.
@@ -115,7 +122,7 @@ private enum ResultMember {
     private static let known: [[(name: StaticString, member: ResultMember)]] = {
         let members: [(name: StaticString, member: ResultMember)] = [
             ("name", .field("OSQUERY_QUERY_NAME", bit: 1 << 0)),
-            ("action", .field("OSQUERY_ACTION", bit: 1 << 1)),
+            ("action", .field("OSQUERY_ACTION", bit: actionBit)),
             ("epoch", .field("OSQUERY_EPOCH", bit: 1 << 2)),
             ("counter", .field("OSQUERY_COUNTER", bit: 1 << 3)),
             ("hostIdentifier", .field("OSQUERY_HOST_IDENTIFIER", bit: 1 << 4)),

@@ -32,11 +32,13 @@ struct Serve: ParsableCommand {
         let activity = ExtensionActivity()
         let plugins = Plugins(
             logger: logger, journal: journal, rateLimit: rateLimit, activity: activity, socket: options.socket)
-        let tutorial = makeExtension(plugins, logger, activity)
+        let companionSpool = CompanionSpool(settings, logger: logger)
+        let tutorial = makeExtension(plugins, logger, activity, companionSpool)
         do {
             try? rateLimit?.start()
             Memory.giveBackStart()
             defer {
+                companionSpool.stop()
                 journal.stop()
                 rateLimit?.stop()
             }
@@ -48,24 +50,29 @@ struct Serve: ParsableCommand {
     }
 
     private static func makeExtension(
-        _ plugins: Plugins, _ logger: Logger, _ activity: ExtensionActivity
+        _ plugins: Plugins, _ logger: Logger, _ activity: ExtensionActivity, _ companionSpool: CompanionSpool
     ) -> Extension {
         let all = plugins.chosen(Environment[.plugins])
         let isCompanion = Companion.isThisProcess
         var tutorial = Extension(
             name: isCompanion ? Companion.name : TutorialExtension.name, version: Version.current,
             plugins: isCompanion ? Companion.part(of: all) : all, logger: logger, activity: activity)
-        if let path = Companion.path {
-            tutorial.selectPlugins = { options in
-                do {
-                    guard try Companion.isStarted(with: options) else { return all }
+        if isCompanion { return tutorial }
+        guard let path = Companion.path else {
+            companionSpool.replay()
+            return tutorial
+        }
+        tutorial.selectPlugins = { options in
+            do {
+                if try Companion.isStarted(with: options) {
                     logger.info("osqueryd starts \(path), too, which registers all plugins but the logger.")
                     return Companion.rest(of: all)
-                } catch {
-                    logger.error("It cannot be told whether osqueryd starts \(path), too: \(error)")
-                    return all
                 }
+            } catch {
+                logger.error("It cannot be told whether osqueryd starts \(path), too: \(error)")
             }
+            companionSpool.replay()
+            return all
         }
         return tutorial
     }

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
+import subprocess
 
 import pytest
 from conftest import EXTENSION, RunningExtension
@@ -102,6 +104,57 @@ def test_the_logger_goes_on_while_the_companion_is_killed(installed, journal):
     assert journal.texts("string") == [f"{i} {line}" for i in range(10) for line in range(10)]
 
 
+def answer_live_query(manager, queries, number):
+    query = queries / "kept.sql"
+    query.write_text("SELECT 1 AS a")
+    os.utime(query, (1, 1))
+    results = {"queries": {"kept": [{"a": "1"}]}, "statuses": {"kept": 0}}
+    for request in ({"action": "getQueries"}, {"action": "writeResults", "results": json.dumps(results)}):
+        assert manager.call("distributed", "directory", request, number).status.code == 0
+
+
+def test_what_a_companion_has_left_is_seen_and_replayed_without_it(installed, journal, journald, tmp_path):
+    queries = tmp_path / "queries"
+    queries.mkdir(mode=0o700)
+    companion = installed.start(
+        installed.companion, OSQUERY_DISTRIBUTED_DIRECTORY=str(queries), OSQUERY_JOURNAL_WAIT="0")
+    journald.leave()
+    answer_live_query(installed.manager, queries, installed.manager.uuid)
+    companion.end()
+    # The result, and the entries that open and close the stream.
+    assert "3 entries" in spool_command("list") and "/plugins/" in spool_command("list")
+    assert "MESSAGE={" in spool_command("export")
+    assert "3 entries are kept" in subprocess.run([EXTENSION, "check"], capture_output=True, text=True, timeout=30).stdout
+    journald.come_back()
+    # The list does not have the companion any more.
+    installed.write(installed.first)
+    installed.start(installed.first)
+    wait_until(lambda: len(journal.texts("distributed")) == 1, 10)
+    wait_until(lambda: "Nothing is kept" in spool_command("list"), 10)
+
+
+def spool_command(name):
+    return subprocess.run([EXTENSION, "spool", name], capture_output=True, text=True, check=True, timeout=30).stdout
+
+
+def test_a_directory_that_the_first_one_refuses_is_not_used_by_the_companion(installed, tmp_path):
+    spool = tmp_path / "shared"
+    spool.mkdir(mode=0o755)
+    (spool / "file").write_text("")
+    extension = installed.start(installed.companion, OSQUERY_JOURNAL_SPOOL=str(spool))
+    assert "Cannot use as spool the directory" in extension.words()
+    assert os.listdir(spool) == ["file"]
+
+
+def test_the_plugins_of_a_companion_that_osqueryd_refuses_to_run_are_those_of_the_first(installed):
+    installed.write(installed.first, installed.companion)
+    installed.companion.unlink()
+    shutil.copy(EXTENSION, installed.companion)
+    installed.companion.chmod(0o757)
+    installed.start(installed.first)
+    assert installed.registered(FIRST)["table"] == {"journal_logger", "systemd"}
+
+
 def test_both_keep_what_journald_does_not_take(installed, journal, journald, tmp_path):
     queries = tmp_path / "queries"
     queries.mkdir(mode=0o700)
@@ -112,12 +165,7 @@ def test_both_keep_what_journald_does_not_take(installed, journal, journald, tmp
     first = installed.start(installed.first, **variables)
     journald.leave()
     installed.manager.result("kept")
-    query = queries / "kept.sql"
-    query.write_text("SELECT 1 AS a")
-    os.utime(query, (1, 1))
-    results = {"queries": {"kept": [{"a": "1"}]}, "statuses": {"kept": 0}}
-    for request in ({"action": "getQueries"}, {"action": "writeResults", "results": json.dumps(results)}):
-        assert installed.manager.call("distributed", "directory", request, number).status.code == 0
+    answer_live_query(installed.manager, queries, number)
     for extension in (first, companion):
         extension.end(signal.SIGKILL)
         assert "Another process uses" not in extension.words()

@@ -94,6 +94,15 @@ def test_rows_that_have_the_same_action_make_it_a_field(manager, extension, jour
     assert entry.get("OSQUERY_ACTION") == action
 
 
+@pytest.mark.parametrize("text", [
+    '{"diffResults":{"removed":[],"added":[{}]},"name":"q","action":"prod"}', '{"action":"prod","name":"q","diffResults":{"added":[{}]}}'])
+def test_an_action_of_its_own_counts_more_than_that_of_the_rows(manager, extension, journal, text):
+    """With --decorations_top_level and a decoration of that name."""
+    manager.result(text)
+    (entry,) = journal.entries("OSQUERY_QUERY_NAME=q")
+    assert entry["OSQUERY_ACTION"] == "prod"
+
+
 def test_of_members_of_one_name_the_last_one_counts(manager, extension, journal):
     rows = json.dumps([{"a": "x" * 100}] * 100)
     texts = [

@@ -60,7 +60,7 @@ def test_shutdown_is_answered_before_it_ends(manager, extension):
     assert not os.path.exists(path)
 
 
-def test_calls_under_way_are_finished(manager, extension, journal):
+def test_what_was_answered_is_in_the_journal_once_and_nothing_else(manager, extension, journal):
     """Four callers in a loop while SIGTERM comes: what was answered is in the journal, once, and nothing of what was not even begun.
 
     Of a call that was under way when the extension ended, either is right.

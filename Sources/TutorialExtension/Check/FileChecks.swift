@@ -8,6 +8,11 @@ enum FileChecks {
         nameAndMode(executable) + folders(above: executable) + listed(executable, in: list)
     }
 
+    /// Whether osqueryd runs the executable, where that hangs on the file and its directory.
+    static func isRun(_ path: String) -> Bool {
+        !(nameAndMode(path) + folders(above: path)).contains { $0.level == .error }
+    }
+
     private static func nameAndMode(_ path: String) -> [Finding] {
         var findings: [Finding] = []
         if !path.hasSuffix(".ext") {

@@ -24,8 +24,14 @@ struct SpoolCommand: ParsableCommand {
             return path
         }
 
+        /// The spool's directory, and its companion's in that, where there is one.
+        var paths: [String] {
+            let companion = JournalSettings.companionSpool(in: path)
+            return access(companion, F_OK) == 0 ? [path, companion] : [path]
+        }
+
         /// Whether other files there are no reason not to touch it.
-        var isOwn: Bool { path == settings.spool && settings.isSpoolOwn }
+        func isOwn(_ path: String) -> Bool { path == settings.spool && settings.isSpoolOwn }
 
         private var settings: JournalSettings {
             JournalSettings(environment: Environment.value, complain: { Words.say($0) })
@@ -41,7 +47,7 @@ struct SpoolCommand: ParsableCommand {
 
         func run() throws {
             try SpoolCommand.run {
-                let files = try SpoolListing.files(at: options.path)
+                let files = try options.paths.flatMap { try SpoolListing.files(at: $0) }
                 for file in files {
                     let unreadable = file.unreadable > 0 ? "\t\(Words.entries(file.unreadable)) cannot be read" : ""
                     print(
@@ -69,12 +75,15 @@ struct SpoolCommand: ParsableCommand {
                 var count = 0
                 let progress = Progress(of: "entries")
                 defer { progress.end() }
-                let unreadable = try SpoolListing.export(from: options.path) { (entry, total) throws(SystemError) in
-                    guard entry.withUnsafeBytes({ writeAll($0, to: STDOUT_FILENO) }) else {
-                        throw SystemError("write to", "standard output")
+                var unreadable = 0
+                for path in options.paths {
+                    unreadable += try SpoolListing.export(from: path) { (entry, total) throws(SystemError) in
+                        guard entry.withUnsafeBytes({ writeAll($0, to: STDOUT_FILENO) }) else {
+                            throw SystemError("write to", "standard output")
+                        }
+                        count += 1
+                        progress.show(count, of: total)
                     }
-                    count += 1
-                    progress.show(count, of: total)
                 }
                 if count == 0 && unreadable == 0 { Words.say("Nothing is kept at \(options.path).") }
                 if unreadable > 0 {
@@ -103,7 +112,9 @@ struct SpoolCommand: ParsableCommand {
 
         func run() throws {
             try SpoolCommand.run {
-                let count = try SpoolListing.drop(at: options.path, isOwnDirectory: options.isOwn)
+                let count = try options.paths.reduce(0) { sum, path in
+                    sum + (try SpoolListing.drop(at: path, isOwnDirectory: options.isOwn(path)))
+                }
                 print("\(Words.entries(count)) deleted. Files named damaged-…, if any, are left.")
             }
         }
