@@ -108,7 +108,8 @@ def test_a_socket_that_appears_late_is_found_at_once(tmp_path):
     begin = time.monotonic()
     manager.start()
     manager.wait_for_registration()
-    assert manager.registered_at - begin < 0.1
+    # Far less than the interval of 3 s at which it looks after osqueryd.
+    assert manager.registered_at - begin < 1
     assert extension.end() == 0
     manager.stop()
 

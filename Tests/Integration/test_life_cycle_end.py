@@ -92,6 +92,35 @@ def test_a_stop_in_the_middle_of_results_loses_none(worker, run, journal, stop):
     assert counters(journal) == logged == list(range(len(logged)))
 
 
+@pytest.mark.parametrize("started_by", ["osqueryd", "hand"])
+def test_a_worker_that_ends_alone_loses_nothing_of_its_query(worker, run, journal, started_by, monkeypatch):
+    """As when osqueryd's watchdog stops it: the extension is told by nobody."""
+    if started_by == "osqueryd":
+        monkeypatch.setenv("OSQUERY_EXTENSION", "true")
+    worker = worker(rows=20, seconds=2)
+    extension = run(worker)
+    worker.process.terminate()
+    assert worker.logged() == list(range(20))
+    assert counters(journal) == list(range(20))
+    if started_by == "osqueryd":
+        assert extension.process.poll() is None
+    else:
+        assert extension.process.wait(10) == 0
+
+
+def test_a_socket_that_somebody_removes_again_and_again_is_made_eight_times(manager, start):
+    extension = start()
+    path = manager.extension_path
+    for _ in range(8):
+        os.unlink(path)
+        wait_until(lambda: os.path.exists(path))
+        manager.result("{}")
+    os.unlink(path)
+    wait_until(lambda: "cannot be made again" in extension.words())
+    assert not os.path.exists(path)
+    assert extension.process.poll() is None
+
+
 @pytest.mark.parametrize("kernel", ["6.4", "5.2", "namespace"])
 def test_an_older_kernel_loses_nothing_of_the_query_under_way(worker, run, journal, older_kernel, kernel, monkeypatch):
     if kernel == "namespace":

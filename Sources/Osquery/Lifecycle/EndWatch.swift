@@ -86,10 +86,9 @@ final class EndWatch: Sendable {
         if reason == .cancelled { eventfd_write(urgency.rawValue, 1) }
     }
 
-    /// Waits until there is a reason to end, `other` becomes readable or the time is up.
-    func wait(for duration: Duration, or other: Int32? = nil) -> Wake {
-        var descriptors = [pollfd(fd: all.rawValue, events: Int16(POLLIN), revents: 0)]
-        if let other { descriptors.append(pollfd(fd: other, events: Int16(POLLIN), revents: 0)) }
+    /// Waits until there is a reason to end, one of `others` becomes readable or the time is up.
+    func wait(for duration: Duration, or others: [Int32] = []) -> Wake {
+        var descriptors = ([all.rawValue] + others).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         let deadline = Deadline(in: duration)
         _ = retryingOnInterrupt {
             Int(poll(&descriptors, nfds_t(descriptors.count), deadline.remaining.pollTimeout))

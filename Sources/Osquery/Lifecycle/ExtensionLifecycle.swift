@@ -35,20 +35,23 @@ struct ExtensionLifecycle {
         // An osqueryd that went away in this very moment left no connection whose end would tell.
         var pause = client.idleConnection == nil ? Duration.zero : interval
         while true {
-            switch end.wait(for: pause, or: client.idleConnection) {
+            switch end.wait(for: pause, or: [client.idleConnection, registration.socket.descriptor].compactMap(\.self))
+            {
             case .ends(let reason):
-                return finish(registration, reason)
+                return finish(&registration, reason)
             case let wake:
+                // osqueryd's worker may be ending, of which nobody has told us.
+                if !registration.manager.hasEnded && registration.socket.renewIfRemoved() { continue }
                 pause = interval
-                registration.server.closeIdleConnections()
-                switch try keepRegistered(registration) {
+                registration.socket.closeIdleConnections()
+                switch try keepRegistered(&registration) {
                 case .asBefore: break
                 case .anew(let new): registration = new
-                case .gone: return finish(registration, end.reason)
+                case .gone: return finish(&registration, end.reason)
                 }
                 // An osqueryd that ends each connection, though it lives, must not keep us busy.
                 if wake == .readable, case .ends(let reason) = end.wait(for: Self.pauseAfterHangUp) {
-                    return finish(registration, reason)
+                    return finish(&registration, reason)
                 }
             }
         }
@@ -63,8 +66,6 @@ struct ExtensionLifecycle {
     private static let holdLimit = Duration.seconds(1)
     /// How long calls under way have when the server stops.
     private static let stopLimit = Duration.milliseconds(600)
-    /// How often the socket is made again.
-    private static let maximumSuccessors = 8
     /// Between looks whether osqueryd has ended, where the kernel does not tell.
     private static let endInterval = Duration.milliseconds(50)
 
@@ -77,7 +78,7 @@ struct ExtensionLifecycle {
 
     /// Sees to it that osqueryd lists us. A worker that is away is waited for: by an extension that was started by hand as long
     /// as the timeout, and as long as it takes by one that the watcher started.
-    private mutating func keepRegistered(_ registration: borrowing Registration) throws(ExtensionError) -> Outcome {
+    private mutating func keepRegistered(_ registration: inout Registration) throws(ExtensionError) -> Outcome {
         var backoff = Backoff(from: .milliseconds(1), upTo: .milliseconds(20))
         var patience = Deadline(in: timeout)
         var messages = description.activity.messages
@@ -101,6 +102,8 @@ struct ExtensionLifecycle {
                 patience = Deadline(in: max(timeout, interval * 2))
             }
             if !isWatched && patience.hasPassed { return .gone }
+            // The worker that has registered us may still finish a query.
+            if !registration.manager.hasEnded { registration.socket.renewIfRemoved() }
             if case .ends = end.wait(for: backoff.next()) { return .gone }
         }
     }
@@ -108,7 +111,7 @@ struct ExtensionLifecycle {
     private func registerAnew(_ registration: borrowing Registration) throws(ExtensionError) -> Outcome {
         logger.notice("osqueryd does not list this extension any more: registering again.")
         guard let new = try registrar.register(reach: isWatched ? nil : timeout) else { return .gone }
-        registration.server.stop(within: .zero)
+        registration.socket.stop(within: .zero)
         return .anew(new)
     }
 
@@ -121,14 +124,14 @@ struct ExtensionLifecycle {
 
     /// Serves osqueryd to its end, answers what is under way, takes us out of osqueryd's list where it is there to be told, and
     /// removes the socket.
-    private func finish(_ registration: borrowing Registration, _ reason: EndWatch.Reason?) {
+    private func finish(_ registration: inout Registration, _ reason: EndWatch.Reason?) {
         logger.info("The extension ends.", metadata: ["reason": "\(reason.map { "\($0)" } ?? "osqueryd is gone")"])
         if let reason {
             client.disconnect()
-            let hasWaited = serveUntilEnd(of: registration.manager, registration.server)
+            let hasWaited = serveUntilEnd(&registration)
             if !registration.manager.hasEnded, hasWaited || reason != .shutdown { deregister(registration) }
         }
-        registration.server.stop(within: Self.stopLimit)
+        registration.socket.stop(within: Self.stopLimit)
     }
 
     /// Goes on serving until the process that registered us has ended: on SIGTERM osqueryd's worker first finishes the query
@@ -137,34 +140,20 @@ struct ExtensionLifecycle {
     ///
     /// - Returns: Whether it was waited for.
     ///
-    /// When osqueryd's worker ends, it removes all names that begin with that of its own socket and a dot, those of extensions
-    /// among them, and only then finishes the query (osquery: extensions/interface.cpp, ~ExtensionRunnerInterface). Each
-    /// result looks for the name again, so it is made again. What osqueryd logs at this very moment would not find it: so it gets no answers
-    /// until then, and waits.
-    private func serveUntilEnd(of manager: borrowing ManagerProcess, _ server: ExtensionServer) -> Bool {
-        let waitsForUs = manager.pid.map { $0 == end.parentAtStart || $0 == getpid() } ?? false
-        if waitsForUs || manager.hasEnded || end.isUrgent { return false }
-        server.holdAnswers()
-        defer { server.releaseAnswers() }
+    /// The worker also removes the extension's socket, which is made again. What it logs at this very moment would not find it: so it gets no
+    /// answers until then, and waits.
+    private func serveUntilEnd(_ registration: inout Registration) -> Bool {
+        let waitsForUs = registration.manager.pid.map { $0 == end.parentAtStart || $0 == getpid() } ?? false
+        if waitsForUs || registration.manager.hasEnded || end.isUrgent { return false }
+        if !registration.socket.isRenewed { registration.socket.holdAnswers() }
+        defer { registration.socket.releaseAnswers() }
         let holdDeadline = Deadline(in: Self.holdLimit)
-        let osqueryd = manager.pid.map { "osqueryd (process \($0))" } ?? "osqueryd"
+        let osqueryd = registration.manager.pid.map { "osqueryd (process \($0))" } ?? "osqueryd"
         logger.notice(
             "The extension serves \(osqueryd) until that has ended, for at most \(Self.endLimit.components.seconds) s.")
         let deadline = Deadline(in: Self.endLimit)
-        let name = NameWatch(server.socketPath)
-        var successors: [ExtensionServer] = []
-        defer { for successor in successors { successor.stop(within: Self.stopLimit) } }
-        while !manager.hasEnded {
-            if name.isRemoved(), successors.count < Self.maximumSuccessors {
-                do {
-                    let successor = try server.successor()
-                    successors.append(successor)
-                    try successor.start()
-                    server.releaseAnswers()
-                } catch {
-                    logger.error("osqueryd has removed the extension's socket, and it cannot be made again: \(error)")
-                }
-            }
+        while !registration.manager.hasEnded {
+            if registration.socket.renewIfRemoved() || holdDeadline.hasPassed { registration.socket.releaseAnswers() }
             if end.isUrgent {
                 logger.notice("\(osqueryd) has not ended, and is not waited for any longer.")
                 return true
@@ -174,12 +163,11 @@ struct ExtensionLifecycle {
                     "\(osqueryd) has not ended. The extension ends all the same: what is logged from now on is lost.")
                 return true
             }
-            if holdDeadline.hasPassed { server.releaseAnswers() }
-            let descriptors = [manager.descriptor, name.descriptor].compactMap(\.self)
+            let descriptors = [registration.manager.descriptor, registration.socket.descriptor].compactMap(\.self)
             let pause = descriptors.count < 2 ? Self.endInterval : interval
             let hold = holdDeadline.hasPassed ? interval : holdDeadline.remaining
             end.waitForUrgency(for: min(pause, hold, deadline.remaining), or: descriptors)
-            server.closeIdleConnections()
+            registration.socket.closeIdleConnections()
         }
         return true
     }

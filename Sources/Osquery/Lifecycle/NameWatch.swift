@@ -7,16 +7,22 @@ struct NameWatch: ~Copyable {
     let path: String
     private let changes: FileDescriptor?
 
-    /// - Parameter path: The file's, whose directory is watched.
+    /// - Parameter path: The file's, which is there.
     init(_ path: String) {
         self.path = path
-        let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
         let descriptor = inotify_init1(Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
-        if descriptor >= 0 { inotify_add_watch(descriptor, directory, UInt32(IN_DELETE | IN_MOVED_FROM)) }
-        changes = try? FileDescriptor(descriptor, or: "watch", directory)
+        changes = try? FileDescriptor(descriptor, or: "watch", path)
+        renew()
     }
 
-    /// Readable once something was removed from the directory; nil where ``isRemoved()`` has to be asked again and again.
+    /// Watches the file that has the name now.
+    func renew() {
+        // A file that loses a name has one link less, which is IN_ATTRIB; it is not deleted as long as somebody has it open.
+        guard let descriptor else { return }
+        inotify_add_watch(descriptor, path, UInt32(IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF))
+    }
+
+    /// Readable once the name may have been removed; nil where ``isRemoved()`` has to be asked again and again.
     var descriptor: Int32? {
         switch changes {
         case .some(let changes): changes.rawValue

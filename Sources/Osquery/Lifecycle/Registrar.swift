@@ -2,10 +2,10 @@ import Glibc
 import Logging
 import SystemCalls
 
-/// An extension as osqueryd knows it: its number, and the server that answers for it.
+/// An extension as osqueryd knows it: its number, and the socket at which it is called.
 struct Registration: ~Copyable, Sendable {
     let uuid: Int64
-    let server: ExtensionServer
+    var socket: ServedSocket
     /// Who has registered it.
     let manager: ManagerProcess
 }
@@ -65,7 +65,7 @@ struct Registrar {
         description.activity.countRegistration()
         try server.start()
         logger.info("Registered with osqueryd.", metadata: ["uuid": "\(uuid)", "socket": "\(server.socketPath)"])
-        return Registration(uuid: uuid, server: server, manager: manager)
+        return Registration(uuid: uuid, socket: ServedSocket(server, logger: logger), manager: manager)
     }
 
     /// - Returns: The number that osqueryd gave the extension, and what was registered.
