@@ -62,8 +62,6 @@ struct ExtensionLifecycle {
     /// How long to wait for the end of osqueryd, which itself kills an extension 11 s after SIGTERM (osquery: core/watcher.cpp,
     /// stopChild, with --alarm_timeout=15).
     private static let endLimit = Duration.seconds(10)
-    /// How long answers are held back until osqueryd has removed the socket, which it does some 5 ms after SIGTERM.
-    private static let holdLimit = Duration.seconds(1)
     /// How long calls under way have when the server stops.
     private static let stopLimit = Duration.milliseconds(600)
     /// Between looks whether osqueryd has ended, where the kernel does not tell.
@@ -140,20 +138,17 @@ struct ExtensionLifecycle {
     ///
     /// - Returns: Whether it was waited for.
     ///
-    /// The worker also removes the extension's socket, which is made again. What it logs at this very moment would not find it: so it gets no
-    /// answers until then, and waits.
     private func serveUntilEnd(_ registration: inout Registration) -> Bool {
         let waitsForUs = registration.manager.pid.map { $0 == end.parentAtStart || $0 == getpid() } ?? false
         if waitsForUs || registration.manager.hasEnded || end.isUrgent { return false }
-        if !registration.socket.isRenewed { registration.socket.holdAnswers() }
+        registration.socket.holdAnswers()
         defer { registration.socket.releaseAnswers() }
-        let holdDeadline = Deadline(in: Self.holdLimit)
         let osqueryd = registration.manager.pid.map { "osqueryd (process \($0))" } ?? "osqueryd"
         logger.notice(
             "The extension serves \(osqueryd) until that has ended, for at most \(Self.endLimit.components.seconds) s.")
         let deadline = Deadline(in: Self.endLimit)
         while !registration.manager.hasEnded {
-            if registration.socket.renewIfRemoved() || holdDeadline.hasPassed { registration.socket.releaseAnswers() }
+            registration.socket.renewIfRemoved()
             if end.isUrgent {
                 logger.notice("\(osqueryd) has not ended, and is not waited for any longer.")
                 return true
@@ -165,8 +160,7 @@ struct ExtensionLifecycle {
             }
             let descriptors = [registration.manager.descriptor, registration.socket.descriptor].compactMap(\.self)
             let pause = descriptors.count < 2 ? Self.endInterval : interval
-            let hold = holdDeadline.hasPassed ? interval : holdDeadline.remaining
-            end.waitForUrgency(for: min(pause, hold, deadline.remaining), or: descriptors)
+            end.waitForUrgency(for: min(pause, deadline.remaining), or: descriptors)
             registration.socket.closeIdleConnections()
         }
         return true

@@ -5,10 +5,14 @@ import SystemCalls
 /// The socket at which osqueryd calls an extension, made again when its name is removed.
 ///
 /// When osqueryd's worker ends, it removes all names that begin with that of its own socket and a dot, those of extensions among them, and
-/// only then finishes the query under way (osquery: extensions/interface.cpp, removeStalePaths). Each result looks for the name again.
+/// only then finishes the query under way (osquery: extensions/interface.cpp, removeStalePaths). Each result looks for the name again. What
+/// the worker logs at the very moment of the removal would not find it: so it gets no answers until the socket is made again, and waits.
 struct ServedSocket: ~Copyable {
     /// How often the socket is made again.
     private static let maximumSuccessors = 8
+
+    /// How long answers are held back. osqueryd's worker removes the socket some 5 ms after SIGTERM.
+    private static let holdLimit = Duration.seconds(1)
 
     private let server: ExtensionServer
     private let name: NameWatch
@@ -27,9 +31,6 @@ struct ServedSocket: ~Copyable {
     /// Readable once the name may have been removed; nil where ``renewIfRemoved()`` has to be called again and again.
     var descriptor: Int32? { name.descriptor }
 
-    /// Whether it was made again.
-    var isRenewed: Bool { !successors.isEmpty }
-
     /// Makes the socket again if its name is gone.
     ///
     /// - Returns: Whether it did.
@@ -44,6 +45,7 @@ struct ServedSocket: ~Copyable {
             name.renew()
             successors.append(successor)
             try successor.start()
+            releaseAnswers()
             return true
         } catch {
             hasFailed = true
@@ -52,8 +54,11 @@ struct ServedSocket: ~Copyable {
         }
     }
 
-    /// Holds answers back until ``releaseAnswers()``: calls are taken, and their callers wait.
-    func holdAnswers() { server.holdAnswers() }
+    /// Gives no answers from now on, unless the socket was made again before: until it is, until ``releaseAnswers()``, or for a second.
+    func holdAnswers() {
+        if successors.isEmpty { server.holdAnswers(for: Self.holdLimit) }
+    }
+
     /// Sends the answers that were held back, and those that follow.
     func releaseAnswers() { server.releaseAnswers() }
 

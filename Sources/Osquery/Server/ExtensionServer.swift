@@ -55,8 +55,8 @@ package final class ExtensionServer: Sendable {
             socketPath: socketPath, processor: processor, activity: activity, logger: logger, onShutdown: onShutdown)
     }
 
-    /// Holds answers back until ``releaseAnswers()``: calls are taken, and their callers wait.
-    func holdAnswers() { hold.begin() }
+    /// Holds answers back until ``releaseAnswers()``, for so long at most: calls are taken, and their callers wait.
+    func holdAnswers(for limit: Duration) { hold.begin(for: limit) }
     /// Sends the answers that were held back, and those that follow.
     func releaseAnswers() { hold.end() }
 
