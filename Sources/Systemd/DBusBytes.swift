@@ -5,7 +5,7 @@ import Glibc
 /// Each length is checked against what is left. The bytes must outlive the value.
 struct DBusBytes {
     /// Variants within variants; the specification's bound on all nesting.
-    private static let mostDepth = 64
+    private static let maximumDepth = 64
 
     private let bytes: UnsafeRawBufferPointer
     private var offset: Int
@@ -54,7 +54,7 @@ struct DBusBytes {
         return bytes.loadUnaligned(fromByteOffset: start, as: T.self)
     }
 
-    /// A text or object path, without the NUL behind it.
+    /// A text or object path, without the NUL after it.
     mutating func text() throws(SystemdError) -> UnsafeRawBufferPointer {
         try take(Int(try number(as: UInt32.self)))
     }
@@ -95,7 +95,7 @@ struct DBusBytes {
             case UInt8(ascii: "g"):
                 _ = try self.signature()
             case UInt8(ascii: "v"):
-                guard depth < Self.mostDepth else { throw .malformed }
+                guard depth < Self.maximumDepth else { throw .malformed }
                 depth += 1
                 try skip(try self.signature())
                 depth -= 1
@@ -117,7 +117,7 @@ struct DBusBytes {
         try take(Int(try number(as: UInt8.self)))
     }
 
-    /// Bytes with a NUL behind them, which is left out.
+    /// Bytes with a NUL after them, which is left out.
     private mutating func take(_ count: Int) throws(SystemdError) -> UnsafeRawBufferPointer {
         let start = offset
         try advance(count + 1)
@@ -143,7 +143,7 @@ struct DBusBytes {
         }
     }
 
-    /// Behind the one complete type that begins at `position`.
+    /// After the one complete type that begins at `position`.
     private static func endOfType(
         at position: Int, in signature: UnsafeRawBufferPointer
     ) throws(SystemdError) -> Int {

@@ -43,7 +43,7 @@ struct Sandbox {
         let setting = Environment[.sandbox] ?? "1"
         if setting == "0" { return }
         if setting != "1" { logger.error("OSQUERY_EXTENSION_SANDBOX=\(setting) is neither 0 nor 1: 1 it is.") }
-        // Each as far as it goes: neither needs the other.
+        // Apply both as far as possible; neither depends on the other.
         do {
             try SystemCallFilter.enter()
         } catch {

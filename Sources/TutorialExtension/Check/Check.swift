@@ -13,7 +13,7 @@ struct Check: ParsableCommand {
             osqueryd. A line is sent to the journal. The exit code is 1 where an error was found, else 0.
             """)
 
-    private static let usualList = "/etc/osquery/extensions.load"
+    private static let defaultList = "/etc/osquery/extensions.load"
 
     @Option(
         help: ArgumentHelp(
@@ -53,7 +53,7 @@ struct Check: ParsableCommand {
         let running = OsquerydChecks.findings(socket: osqueryd.path(flags), extensionName: name)
         if let known = running.flags { (flags, source) = (flags.merging(known), "osqueryd's flags") }
         findings += FileChecks.findings(
-            executable: executable ?? Self.ownPath, list: flags["extensions_autoload"] ?? Self.usualList)
+            executable: executable ?? Self.ownPath, list: flags["extensions_autoload"] ?? Self.defaultList)
         findings += FlagChecks.findings(flags, from: source, extensionName: name)
         findings += GistNames.findings(flags, from: source)
         findings += JournalChecks.findings
