@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from conftest import needs_gist
+from gist_fixtures import needs_gist
 from github import CONFIG, ID, GitHub, Proxy, ask, config, error, gist, make_certificate, reply
 
 pytestmark = needs_gist

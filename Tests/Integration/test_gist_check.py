@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import needs_gist
+from gist_fixtures import needs_gist
 from github import CONFIG, ID
 from test_check import System
 

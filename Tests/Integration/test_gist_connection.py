@@ -4,7 +4,7 @@ import socket
 import threading
 
 import pytest
-from conftest import needs_gist
+from gist_fixtures import needs_gist
 from github import GitHub, error, make_certificate
 
 pytestmark = needs_gist

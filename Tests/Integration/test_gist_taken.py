@@ -4,7 +4,7 @@ import json
 
 import pytest
 from configured import ConfiguredManager
-from conftest import needs_gist
+from gist_fixtures import needs_gist
 from github import CONFIG, ID, ask, config, error, reply
 from osqueryd import wait_until
 

@@ -9,7 +9,7 @@ import json
 import os
 
 import pytest
-from conftest import needs_gist
+from gist_fixtures import needs_gist
 from github import CONFIG, ask, error
 
 pytestmark = needs_gist
