@@ -5,10 +5,6 @@ import Glibc
 final class Bus {
     private static let destination = "org.freedesktop.systemd1"
     private static let manager = "/org/freedesktop/systemd1"
-    /// For a call.
-    private static let patience = Duration.seconds(10)
-    /// The same in microseconds.
-    private static let timeout: UInt64 = 10_000_000
     /// Calls under way at once: dbus-daemon allows 128 a connection (dbus-daemon(1), max_replies_per_connection).
     private static let window = 64
 
@@ -45,37 +41,33 @@ final class Bus {
     }
 
     /// Makes a call and waits for its answer.
-    func call(_ call: Call) throws(SystemdError) -> BusMessage {
-        var error = sd_bus_error()
-        defer { sd_bus_error_free(&error) }
-        var reply: OpaquePointer?
-        let result = try withMessage(call) { sd_bus_call(bus, $0, Self.timeout, &error, &reply) }
-        if sd_bus_error_is_set(&error) > 0, let name = error.name, !Self.isLocal(String(cString: name)) {
-            throw .refused(
-                call.member, name: String(cString: name), message: error.message.map { String(cString: $0) } ?? "")
-        }
-        try SystemdError.check(result, "call \(call.member)")
-        guard let reply else { throw .failed("call \(call.member)", code: EBADMSG) }
-        return BusMessage(reply)
+    func call(_ call: Call, before deadline: ContinuousClock.Instant) throws(SystemdError) -> BusAnswer {
+        var found: BusAnswer?
+        try self.call([call], before: deadline) { (_, answer) in found = answer }
+        guard let found else { throw .failed("call \(call.member)", code: EBADMSG) }
+        guard let name = found.error else { return found }
+        let message = try? found.read("s") { (bytes) throws(SystemdError) in try bytes.string() }
+        throw .refused(call.member, name: name, message: message ?? "")
     }
 
     /// Makes many calls, one after the other without waiting in between, and hands on the answers as they come.
     ///
     /// libsystemd sends the calls, and the answers are read here: it reads only when asked to, and no further than the end of a message
-    /// (systemd: src/libsystemd/sd-bus/bus-socket.c, bus_socket_read_message_need).
+    /// (systemd: src/libsystemd/sd-bus/bus-socket.c, bus_socket_read_message_need). Its own sd_bus_call() and sd_bus_flush() may wait
+    /// longer than they are told, the first while other messages come, the second while none is taken.
     ///
-    /// - Parameter receive: Gets a call's index and its answer; nil where systemd answered with an error.
+    /// - Parameters:
+    ///   - deadline: When all answers must have come.
+    ///   - receive: Gets a call's index and its answer, which may be an error of systemd's.
     func call(
-        _ calls: [Call], _ receive: (Int, BusAnswer?) throws(SystemdError) -> Void
+        _ calls: [Call], before deadline: ContinuousClock.Instant,
+        _ receive: (Int, BusAnswer) throws(SystemdError) -> Void
     ) throws(SystemdError) {
         guard let member = calls.first?.member else { return }
-        // Returns when libsystemd has been answered all that it asks to begin with.
-        var id = sd_id128_t()
-        try SystemdError.check(sd_bus_get_bus_id(bus, &id), "call \(member)")
+        try getReady(before: deadline)
         let connection = try SystemdError.check(sd_bus_get_fd(bus), "call \(member)")
         var underWay: [UInt32: Int] = [:]
         var made = 0
-        var deadline = ContinuousClock.now + Self.patience
         while made < calls.count || !underWay.isEmpty {
             while made < calls.count && underWay.count < Self.window {
                 var cookie: UInt64 = 0
@@ -84,13 +76,36 @@ final class Bus {
                 underWay[UInt32(truncatingIfNeeded: cookie)] = made
                 made += 1
             }
-            try SystemdError.check(sd_bus_flush(bus), "call \(member)")
+            try flush(connection, before: deadline)
             guard let answer = try BusAnswer.next(on: connection, before: deadline),
                 let index = underWay.removeValue(forKey: answer.serial)
             else { continue }
             if let error = answer.error, Self.isLocal(error) { throw .failed("call \(member)", code: ECONNRESET) }
-            try receive(index, answer.error == nil ? answer : nil)
-            deadline = ContinuousClock.now + Self.patience
+            try receive(index, answer)
+        }
+    }
+
+    /// Waits until libsystemd has been answered all that it asks to begin with.
+    private func getReady(before deadline: ContinuousClock.Instant) throws(SystemdError) {
+        while try SystemdError.check(sd_bus_is_ready(bus), "connect to the system's bus") == 0 {
+            let left = try BusAnswer.timeLeft(before: deadline)
+            let result = try SystemdError.check(sd_bus_process(bus, nil), "connect to the system's bus")
+            if result == 0 {
+                try SystemdError.check(sd_bus_wait(bus, UInt64(left) * 1000), "connect to the system's bus")
+            }
+        }
+    }
+
+    /// Waits until libsystemd has sent all calls.
+    private func flush(_ connection: Int32, before deadline: ContinuousClock.Instant) throws(SystemdError) {
+        while true {
+            var queued: UInt64 = 0
+            try SystemdError.check(sd_bus_get_n_queued_write(bus, &queued), "send a message")
+            if queued == 0 { return }
+            // While there is room, it sends and does not read (systemd: src/libsystemd/sd-bus/sd-bus.c, process_running).
+            if try BusAnswer.wait(for: POLLOUT, on: connection, before: deadline) {
+                try SystemdError.check(sd_bus_process(bus, nil), "send a message")
+            }
         }
     }
 

@@ -119,6 +119,8 @@ struct BusAnswer {
         _ bytes: inout [UInt8], to count: Int, _ connection: Int32, _ deadline: ContinuousClock.Instant
     ) throws(SystemdError) {
         while bytes.count < count {
+            // Also where bytes never cease to come.
+            _ = try timeLeft(before: deadline)
             let start = bytes.count
             bytes.append(contentsOf: repeatElement(0, count: min(count - start, chunk)))
             let received = bytes.withUnsafeMutableBytes { all in
@@ -130,11 +132,25 @@ struct BusAnswer {
             if received > 0 { continue }
             if received == 0 { throw .failed("read a message", code: ECONNRESET) }
             guard code == EAGAIN else { throw .failed("read a message", code: code) }
-            let left = ContinuousClock.now.duration(to: deadline) / .milliseconds(1)
-            guard left > 0 else { throw .failed("wait for systemd", code: ETIMEDOUT) }
-            var descriptor = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
             // Whatever ends it early, the loop looks again with what is left of the time.
-            _ = poll(&descriptor, 1, Int32(left) + 1)
+            try wait(for: POLLIN, on: connection, before: deadline)
         }
+    }
+
+    /// Waits for an event of poll(2); false where something else has ended the wait.
+    @discardableResult
+    static func wait(
+        for event: Int32, on connection: Int32, before deadline: ContinuousClock.Instant
+    ) throws(SystemdError) -> Bool {
+        let left = try timeLeft(before: deadline)
+        var descriptor = pollfd(fd: connection, events: Int16(event), revents: 0)
+        return poll(&descriptor, 1, left) > 0
+    }
+
+    /// Milliseconds, one at least.
+    static func timeLeft(before deadline: ContinuousClock.Instant) throws(SystemdError) -> Int32 {
+        let left = ContinuousClock.now.duration(to: deadline) / .milliseconds(1)
+        guard left > 0 else { throw .failed("wait for systemd", code: ETIMEDOUT) }
+        return Int32(left) + 1
     }
 }

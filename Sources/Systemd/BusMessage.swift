@@ -1,7 +1,7 @@
 import CSystemd
 import Glibc
 
-/// A D-Bus message, read or written from its beginning to its end (sd_bus_message_read_basic(3)).
+/// A D-Bus message to be sent, written from its beginning to its end (sd_bus_message_append_basic(3)).
 final class BusMessage {
     let pointer: OpaquePointer
 
@@ -13,8 +13,6 @@ final class BusMessage {
     deinit {
         sd_bus_message_unref(pointer)
     }
-
-    // MARK: - Writing
 
     func append(_ text: String) throws(SystemdError) {
         try SystemdError.check(sd_bus_message_append_basic(pointer, BusType.string, text), "write a message")
@@ -29,43 +27,6 @@ final class BusMessage {
         try SystemdError.check(sd_bus_message_open_container(pointer, BusType.array, "s"), "write a message")
         for text in texts { try append(text) }
         try SystemdError.check(sd_bus_message_close_container(pointer), "write a message")
-    }
-
-    // MARK: - Reading
-
-    /// The next text or object path.
-    func readString(_ type: CChar = BusType.string) throws(SystemdError) -> String {
-        var text: UnsafePointer<CChar>?
-        try SystemdError.check(sd_bus_message_read_basic(pointer, type, &text), "read a message")
-        guard let text else { throw .malformed }
-        return String(cString: text)
-    }
-
-    /// Steps over values of these types.
-    func skip(_ types: String) throws(SystemdError) {
-        try SystemdError.check(sd_bus_message_skip(pointer, types), "read a message")
-    }
-
-    /// Calls `body` for each element of an array of structs with these contents.
-    func readStructs(of contents: String, _ body: () throws(SystemdError) -> Void) throws(SystemdError) {
-        try SystemdError.check(
-            sd_bus_message_enter_container(pointer, BusType.array, "(\(contents))"), "read a message")
-        while sd_bus_message_at_end(pointer, 0) == 0 {
-            try enter(BusType.structure, contents)
-            try body()
-            try exit()
-        }
-        try exit()
-    }
-
-    private func enter(_ type: CChar, _ contents: String) throws(SystemdError) {
-        let result = sd_bus_message_enter_container(pointer, type, contents)
-        // 0 is said at the end of what it is in.
-        guard try SystemdError.check(result, "read a message") > 0 else { throw .malformed }
-    }
-
-    private func exit() throws(SystemdError) {
-        try SystemdError.check(sd_bus_message_exit_container(pointer), "read a message")
     }
 }
 

@@ -11,6 +11,9 @@ package final class SystemdManager: Sendable {
         case processes([UInt32])
     }
 
+    /// For all that is asked at once, since others wait for the connection.
+    private static let patience = Duration.seconds(10)
+
     private let connection = Lock<Bus?>(nil)
 
     package init() {}
@@ -24,15 +27,16 @@ package final class SystemdManager: Sendable {
         _ selection: Selection, _ properties: Set<UnitProperty> = Set(UnitProperty.allCases)
     ) throws(SystemdError) -> [Unit] {
         let result: Result<[Unit], SystemdError> = connection.withLock { bus in
+            let deadline = ContinuousClock.now + Self.patience
             let isOld = bus != nil
             do throws(SystemdError) {
-                return .success(try Self.units(selection, properties, &bus))
+                return .success(try Self.units(selection, properties, &bus, deadline))
             } catch {
                 bus = nil
                 guard isOld && error.isLostConnection else { return .failure(error) }
             }
             do throws(SystemdError) {
-                return .success(try Self.units(selection, properties, &bus))
+                return .success(try Self.units(selection, properties, &bus, deadline))
             } catch {
                 bus = nil
                 return .failure(error)
@@ -42,25 +46,26 @@ package final class SystemdManager: Sendable {
     }
 
     private static func units(
-        _ selection: Selection, _ properties: Set<UnitProperty>, _ bus: inout Bus?
+        _ selection: Selection, _ properties: Set<UnitProperty>, _ bus: inout Bus?,
+        _ deadline: ContinuousClock.Instant
     ) throws(SystemdError) -> [Unit] {
         let connected: Bus
         if let bus { connected = bus } else { connected = try Bus() }
         bus = connected
         switch selection {
         case .all:
-            let listed = try list(try connected.call(Bus.Call(member: "ListUnits")))
-            return try complete(listed, properties.subtracting(UnitProperty.listed), connected)
+            let listed = try list(try connected.call(Bus.Call(member: "ListUnits"), before: deadline))
+            return try complete(listed, properties.subtracting(UnitProperty.listed), connected, deadline)
         case .patterns(let patterns):
             let call = Bus.Call(member: "ListUnitsByPatterns") { (message) throws(SystemdError) in
                 try message.append([])
                 try message.append(patterns)
             }
-            let listed = try list(try connected.call(call))
-            return try complete(listed, properties.subtracting(UnitProperty.listed), connected)
+            let listed = try list(try connected.call(call, before: deadline))
+            return try complete(listed, properties.subtracting(UnitProperty.listed), connected, deadline)
         case .processes(let processes):
-            let found = try paths(of: processes, connected).map { ListedUnit(path: $0) }
-            return try complete(found, properties.union([.name]), connected)
+            let found = try paths(of: processes, connected, deadline).map { ListedUnit(path: $0) }
+            return try complete(found, properties.union([.name]), connected, deadline)
         }
     }
 
@@ -78,39 +83,46 @@ package final class SystemdManager: Sendable {
     }
 
     /// Reads the answer to ListUnits: name, description, load, active and sub state, the unit followed, path, job.
-    private static func list(_ reply: BusMessage) throws(SystemdError) -> [ListedUnit] {
+    private static func list(_ answer: BusAnswer) throws(SystemdError) -> [ListedUnit] {
         var listed: [ListedUnit] = []
-        try reply.readStructs(of: "ssssssouso") { () throws(SystemdError) in
-            var next = ListedUnit()
-            next.unit.name = try reply.readString()
-            next.unit.description = try reply.readString()
-            next.unit.loadState = try reply.readString()
-            next.unit.activeState = try reply.readString()
-            next.unit.subState = try reply.readString()
-            try reply.skip("s")
-            next.path = try reply.readString(BusType.objectPath)
-            try reply.skip("uso")
-            listed.append(next)
+        try answer.read("a(ssssssouso)") { (bytes) throws(SystemdError) in
+            try bytes.forEachElement(alignedTo: 8) { (unit) throws(SystemdError) in
+                var next = ListedUnit()
+                next.unit.name = try unit.string()
+                next.unit.description = try unit.string()
+                next.unit.loadState = try unit.string()
+                next.unit.activeState = try unit.string()
+                next.unit.subState = try unit.string()
+                _ = try unit.text()
+                next.path = try unit.string()
+                _ = try unit.number(as: UInt32.self)
+                _ = try unit.text()
+                _ = try unit.text()
+                listed.append(next)
+            }
         }
         return listed
     }
 
     /// The units of processes; a process that there is not, or that is in no unit, has none.
-    private static func paths(of processes: [UInt32], _ bus: Bus) throws(SystemdError) -> [String] {
+    private static func paths(
+        of processes: [UInt32], _ bus: Bus, _ deadline: ContinuousClock.Instant
+    ) throws(SystemdError) -> [String] {
         let calls = processes.map { process in
             Bus.Call(member: "GetUnitByPID") { (message) throws(SystemdError) in try message.append(process) }
         }
         var paths: [String] = []
-        try bus.call(calls) { (_, answer) throws(SystemdError) in
-            let path = try answer?.read("o") { (bytes) throws(SystemdError) in try bytes.string() }
-            if let path, !paths.contains(path) { paths.append(path) }
+        try bus.call(calls, before: deadline) { (_, answer) throws(SystemdError) in
+            guard answer.error == nil else { return }
+            let path = try answer.read("o") { (bytes) throws(SystemdError) in try bytes.string() }
+            if !paths.contains(path) { paths.append(path) }
         }
         return paths
     }
 
     /// Adds what the properties tell, which is one call a unit.
     private static func complete(
-        _ listed: [ListedUnit], _ properties: Set<UnitProperty>, _ bus: Bus
+        _ listed: [ListedUnit], _ properties: Set<UnitProperty>, _ bus: Bus, _ deadline: ContinuousClock.Instant
     ) throws(SystemdError) -> [Unit] {
         let common = properties.intersection(UnitProperty.common)
         let special = properties.subtracting(UnitProperty.common)
@@ -134,9 +146,9 @@ package final class SystemdManager: Sendable {
                 })
         }
         var units = listed.map { Optional($0.unit) }
-        try bus.call(calls) { (index, answer) throws(SystemdError) in
+        try bus.call(calls, before: deadline) { (index, answer) throws(SystemdError) in
             let (unit, reader) = purposes[index]
-            if let answer {
+            if answer.error == nil {
                 try reader.read(answer, into: &units[unit]!)
             } else {
                 units[unit] = nil

@@ -5,10 +5,11 @@ import os
 import socket
 import struct
 import threading
+import time
 
 import pytest
 
-RETURN = 2
+RETURN, SIGNAL = 2, 4
 UNIT = "evil.service"
 
 
@@ -30,14 +31,28 @@ def message(serial, answered, type, body):
     return aligned(struct.pack("=cBBBIII", b"l", RETURN, 1, 1, len(body), serial, len(fields)) + fields, 8) + body
 
 
-def listed():
+def signal():
+    """A message that answers nothing (D-Bus Specification, “Message Format”): fields 1, 2 and 3, of which object, interface and name."""
+    fields = b""
+    for code, type, text in ((1, "o", "/"), (2, "s", "evil.Noise"), (3, "s", "Heard")):
+        fields = aligned(aligned(fields, 8) + bytes([code]) + signature(type), 4) + string(text)
+    return aligned(struct.pack("=cBBBIII", b"l", SIGNAL, 1, 1, 0, 1, len(fields)) + fields, 8)
+
+
+def listed(count):
+    units = b""
+    for _ in range(count):
+        units = aligned(units, 8) + unit()
+    return struct.pack("=II", len(units), 0) + units
+
+
+def unit():
     unit = b""
     for text in (UNIT, "Evil", "loaded", "active", "running", ""):
         unit = aligned(unit, 4) + string(text)
     unit = aligned(unit, 4) + string("/org/freedesktop/systemd1/unit/evil_2eservice")
     unit = aligned(unit, 4) + struct.pack("=I", 0)
-    unit = aligned(aligned(unit, 4) + string(""), 4) + string("/")
-    return struct.pack("=II", len(unit), 0) + unit
+    return aligned(aligned(unit, 4) + string(""), 4) + string("/")
 
 
 def properties(**values):
@@ -57,6 +72,9 @@ class Bus:
     def __init__(self, path):
         self.path = path
         self.answer = None
+        self.units = 1
+        # What is done instead, once the peer has said this.
+        self.turns = {}
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
         self.listener.listen()
@@ -74,6 +92,7 @@ class Bus:
             line = b""
             while not line.startswith(b"BEGIN"):
                 line = stream.readline()
+                self.turn(line, connection)
                 if line.strip() == b"DATA":
                     connection.sendall(b"DATA\r\n")
                 if line.startswith((b"NEGOTIATE", b"BEGIN")):
@@ -81,16 +100,22 @@ class Bus:
                 if b"AUTH EXTERNAL" in line or line.strip() == b"DATA":
                     if line.strip() == b"DATA" or len(line.split()) > 2:
                         connection.sendall(b"OK " + b"0123456789abcdef" * 2 + b"\r\n")
-            for number in range(1, 100):
+            for number in range(1, 200):
                 _, _, _, _, body, serial, fields = struct.unpack("=cBBBIII", stream.read(16))
                 header = stream.read(fields + -fields % 8)
                 stream.read(body)
+                self.turn(header, connection)
                 if b"Hello" in header:
                     connection.sendall(message(number, serial, "s", string(":1.1")))
                 elif b"ListUnits" in header:
-                    connection.sendall(message(number, serial, "a(ssssssouso)", listed()))
+                    connection.sendall(message(number, serial, "a(ssssssouso)", listed(self.units)))
                 else:
                     connection.sendall(self.answer(number, serial))
+
+    def turn(self, said, connection):
+        for part, behave in self.turns.items():
+            if part in said:
+                behave(connection)
 
     def stop(self):
         self.listener.close()
@@ -169,4 +194,41 @@ def test_a_length_that_is_not_true_is_an_error(bus, manager, start, claim):
     assert extension.process.poll() is None
     # The next to answer is believed again.
     bus.answer = with_body(GOOD)
+    assert len(manager.generate("systemd")) == 1
+
+
+def be_silent(connection):
+    while connection.recv(4096):
+        pass
+    raise OSError("It has left.")
+
+
+def make_noise(connection):
+    while True:
+        connection.sendall(signal() * 100)
+
+
+def trickle(connection):
+    time.sleep(1)
+
+
+@pytest.mark.parametrize("said, behave", [
+    (b"AUTH", be_silent), (b"Hello", be_silent), (b"ListUnits", be_silent), (b"ListUnits", make_noise), (b"GetAll", trickle),
+    (b"GetAll", make_noise)])
+def test_who_does_not_answer_in_time_is_an_error(bus, manager, start, said, behave):
+    extension = start()
+    bus.answer = with_body(GOOD)
+    # Each of them within the time for one.
+    bus.units = 100
+    bus.turns = {said: behave}
+    responses = []
+    call = threading.Thread(
+        target=lambda: responses.append(manager.call("table", "systemd", {"action": "generate", "context": "{}"})), daemon=True)
+    call.start()
+    call.join(40)
+    assert responses, "It waits for ever."
+    assert responses[0].status.code == 1 and "over D-Bus: Connection timed out" in responses[0].status.message, responses
+    assert extension.memory()["VmHWM"] < 64 << 10
+    # The next to answer in time is believed again.
+    bus.turns, bus.units = {}, 1
     assert len(manager.generate("systemd")) == 1
