@@ -16,6 +16,10 @@ enum SystemCallFilter {
         let result = program.withUnsafeMutableBufferPointer {
             seccomp_enter($0.baseAddress, UInt16($0.count))
         }
+        // A number above 0 is that of a thread whose own filter is in the way; errno(3) says nothing then.
+        guard result <= 0 else {
+            throw SystemError("apply a filter of system calls to", "thread \(result), which has another,", code: EBUSY)
+        }
         guard result == 0 else { throw SystemError("install", "a filter of system calls") }
     }
 

@@ -3,12 +3,14 @@
 import ctypes
 import errno
 import os
+import re
 import signal
 import struct
 import subprocess
 import tempfile
 
 import pytest
+from conftest import preloaded
 
 HERE = os.path.dirname(__file__)
 
@@ -219,3 +221,8 @@ def test_where_a_folder_is_not_there_nothing_is_confined_and_that_is_said(start,
     missing = str(tmp_path / "missing/folder")
     name = "OSQUERY_DISTRIBUTED_DIRECTORY" if gone == "queries" else "OSQUERY_JOURNAL_SPOOL"
     assert f"What may be written to is not confined: Cannot open {missing}" in words_of(start, **{name: missing})
+
+
+def test_a_filter_that_another_thread_is_in_the_way_of_is_said_with_the_thread(start, tmp_path):
+    extension = start(env={"LD_PRELOAD": preloaded("filtered-thread.c", tmp_path)})
+    assert re.search(r"What may be executed is not confined: Cannot apply .* to thread \d+, which has another,", extension.words())
