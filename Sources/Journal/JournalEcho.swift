@@ -9,9 +9,12 @@ package struct JournalEcho {
 
     /// Whose journald it is sent to, and whose journal it is looked for in.
     private let namespace: JournalNamespace
+    private let socketDirectory: String
 
-    package init(_ namespace: JournalNamespace) {
-        self.namespace = namespace
+    /// - Returns: Nil where this process cannot reach the namespace's journald.
+    package init?(_ namespace: JournalNamespace) {
+        guard let directory = namespace.socketDirectory(from: .current) else { return nil }
+        (self.namespace, socketDirectory) = (namespace, directory)
     }
 
     /// Whether an entry that says `message` has come into the journal within 3 s.
@@ -37,7 +40,7 @@ package struct JournalEcho {
         entry.add("PRIORITY=7")
         entry.add("SYSLOG_IDENTIFIER", identifier)
         entry.add("TUTORIAL_EXTENSION_CHECK", mark)
-        var connection = JournalConnection(in: namespace.socketDirectory)
+        var connection = JournalConnection(in: socketDirectory)
         let outcome = Array("MESSAGE=\(message)".utf8).withUnsafeBytes { text in
             entry.with(message: text) { entry in
                 entry.withPieces(number: .empty) { connection.send($0, size: entry.size) }
@@ -53,10 +56,10 @@ package struct JournalEcho {
 
     /// Whether entries can be sent at all.
     package var isReachable: Bool {
-        var connection = JournalConnection(in: namespace.socketDirectory)
+        var connection = JournalConnection(in: socketDirectory)
         if case .away = connection.room() { return false }
         return true
     }
 
-    package var socketPath: String { namespace.socketDirectory + "/socket" }
+    package var socketPath: String { socketDirectory + "/socket" }
 }

@@ -34,8 +34,13 @@ package struct JournalNamespace: Sendable, Equatable {
         self.name = name
     }
 
-    /// Where this process finds the sockets of the namespace's journald.
-    var socketDirectory: String { Self.ownSocketDirectory + (self == .current ? "" : suffix) }
+    /// Where a process in the namespace `other` finds the sockets of this one's journald.
+    ///
+    /// - Returns: Nil for the default namespace, if `other` is not: its directory is then hidden by the mount.
+    func socketDirectory(from other: JournalNamespace) -> String? {
+        if self == other { return Self.ownSocketDirectory }
+        return name == nil ? nil : Self.ownSocketDirectory + suffix
+    }
 
     /// journald's unit.
     package var unitName: String { "systemd-journald" + (name.map { "@\($0)" } ?? "") }

@@ -123,8 +123,8 @@ def test_the_drop_in_turns_the_rate_limit_off(unit, configuration):
     assert manager.generate("journal_logger")[0]["suppressed"] == "0"
 
 
-def check():
-    command = [EXTENSION, "check", "--json", "--flagfile", "/dev/null"]
+def check(*wrapper):
+    command = [*wrapper, EXTENSION, "check", "--json", "--flagfile", "/dev/null"]
     return [finding["text"] for finding in json.loads(subprocess.run(command, stdout=subprocess.PIPE).stdout)]
 
 
@@ -139,6 +139,18 @@ def test_check_sends_its_line_to_the_units_namespace_and_finds_it_there(unit):
     assert "A test line was sent to the journal's namespace audit, and found there." in check()
     after = {name: len(journal(message, namespace=name)) for name in ("", "audit")}
     assert after == {"": before[""], "audit": before["audit"] + 1}
+
+
+def test_check_does_not_take_another_namespaces_journald_for_the_default_one(unit):
+    unit()
+    texts = check("systemd-run", "--quiet", "--wait", "--pipe", "-p", "LogNamespace=audit")
+    assert [text for text in texts if "test line" in text] == [
+        "No test line was sent: osqueryd.service logs to the default namespace of the journal, which cannot be reached from the namespace "
+        "audit that this process is in."]
+
+
+def test_check_says_that_systemd_has_not_loaded_the_unit():
+    assert "systemd has not loaded osqueryd.service." in check()
 
 
 OFF = "does not bound osqueryd.service"

@@ -13,15 +13,20 @@ struct JournalChecks {
     static var findings: [Finding] { JournalChecks().findings }
 
     private init() {
-        let found = try? OsquerydUnit.look([.logNamespace, .logRateLimitInterval, .logRateLimitBurst])
-        isSystemdThere = found != nil
-        unit = found ?? nil
+        do {
+            unit = try OsquerydUnit.look([.logNamespace, .logRateLimitInterval, .logRateLimitBurst])
+            isSystemdThere = true
+        } catch {
+            (unit, isSystemdThere) = (nil, false)
+        }
         namespace = unit.map { JournalNamespace(name: $0.logNamespace) } ?? .current
         configuration = JournaldConfiguration(of: namespace)
     }
 
     private var findings: [Finding] {
-        let echo = JournalEcho(namespace)
+        guard let echo = JournalEcho(namespace) else {
+            return [outOfReach, storage] + (rateLimit.map { [$0] } ?? [])
+        }
         guard echo.isReachable else {
             return [
                 .error(
@@ -30,6 +35,14 @@ struct JournalChecks {
             ]
         }
         return [line(echo), storage] + (rateLimit.map { [$0] } ?? [])
+    }
+
+    /// systemd mounts the directory of this process's namespace over that of the default one.
+    private var outOfReach: Finding {
+        .warning(
+            "No test line was sent: \(OsquerydUnit.name) logs to the default namespace of the journal, which cannot be reached from the "
+                + "namespace \(JournalNamespace.current.name ?? "") that this process is in.",
+            "run this outside of a unit with LogNamespace=")
     }
 
     private func line(_ echo: JournalEcho) -> Finding {
