@@ -248,6 +248,15 @@ def test_the_fallback_is_used_for_a_gist_that_osqueryd_refuses_from_the_start(ma
     assert saved() is None
 
 
+def test_a_pack_that_the_fallback_only_names_is_said_of_the_fallback(manager, github, begin, fallback):
+    fallback.write_text('{"packs": {"p": "*"}}')
+    github.answers[f"/gists/{ID}"] = lambda request: reply(request, "", 503)
+    begin(OSQUERY_CONFIG_GIST_FALLBACK=str(fallback))
+    assert config(manager) == [{"gist": fallback.read_text()}]
+    said = error(manager, action="genPack", name="p", value="*")
+    assert said == f"The fallback {fallback} only names the pack “p”: write the pack itself there, as an object."
+
+
 @pytest.mark.parametrize("content, sentence", [("{,}", "osqueryd would not take"), (None, "No such file or directory"), ("", "not a JSON object")])
 def test_a_fallback_that_cannot_be_used_is_said_with_why_it_was_needed(manager, github, begin, tmp_path, content, sentence):
     path = tmp_path / "fallback.conf"

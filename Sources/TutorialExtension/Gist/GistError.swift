@@ -14,6 +14,8 @@
         case tooLarge
         case badAnswer(String)
         case noSuchFile(String, known: [String])
+        /// The fallback names a pack whose text would be another file of the gist.
+        case packNotInFallback(String, path: String)
         case badConfiguration(Fault, file: String)
         /// osqueryd did not take the configuration that the gist has now.
         case notTaken
@@ -51,6 +53,8 @@
                 "The answer is no gist: \(why)."
             case .noSuchFile(let name, let known):
                 "The gist has no file “\(name)”; it has \(known.isEmpty ? "none" : known.joined(separator: ", "))."
+            case .packNotInFallback(let name, let path):
+                "The fallback \(path) only names the pack “\(name)”: write the pack itself there, as an object."
             case .badConfiguration(let fault, let file):
                 "osqueryd would not take \(file): \(fault.sentence)"
             case .notTaken:

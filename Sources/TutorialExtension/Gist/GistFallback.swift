@@ -11,7 +11,8 @@
                 let file = try FileDescriptor(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), or: "read", path)
                 let text = String(decoding: try file.readAll(limit: GistClient.largest, path), as: UTF8.self)
                 _ = try ConfigurationText(text, .main, file: path)
-                return GistRevision(gist: path, etag: nil, fetched: 0, files: [GistConfig.mainFile: text])
+                return GistRevision(
+                    gist: path, etag: nil, fetched: 0, files: [GistConfig.mainFile: text], fallback: path)
             } catch let failure {
                 throw .badFallback("\(failure)", reason: error.map { "\($0)" })
             }

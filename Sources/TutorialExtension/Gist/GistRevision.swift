@@ -9,6 +9,8 @@
         /// Seconds since 1970.
         var fetched: Int
         var files: [String: String]
+        /// The file that it was read from; nil for what GitHub has answered.
+        var fallback: String?
 
         /// `osquery.conf`.
         var text: String { files[GistConfig.mainFile] ?? "" }
@@ -19,6 +21,7 @@
         func pack(_ name: String) throws(GistError) -> String {
             let file = name + GistConfig.packSuffix
             guard let text = files[file], file != GistConfig.mainFile else {
+                if let fallback { throw .packNotInFallback(name, path: fallback) }
                 throw .noSuchFile(file, known: files.keys.sorted())
             }
             _ = try ConfigurationText(text, .pack, file: file)
