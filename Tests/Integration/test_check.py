@@ -9,6 +9,7 @@ import pytest
 from conftest import EXTENSION
 from osquery.extensions.ttypes import ExtensionResponse, ExtensionStatus
 from osqueryd import Manager
+from worker import WorkerProcess
 
 
 class Osqueryd(Manager):
@@ -41,14 +42,16 @@ class System:
     def write_list(self, text):
         self.list.write_text(text)
 
-    def check(self, *options):
+    def check(self, *options, **variables):
+        """Variables whose value is None are not set."""
+        environment = os.environ | {"OSQUERY_JOURNAL_SPOOL": str(self.spool)} | variables
         self.flagfile.write_text("".join(f"--{name}={value}\n" for name, value in self.flags.items()))
         return subprocess.run(
             [EXTENSION, "check", "--flagfile", self.flagfile, "--executable", self.executable, *options], capture_output=True, text=True,
-            timeout=30, env=os.environ | {"OSQUERY_JOURNAL_SPOOL": str(self.spool)})
+            timeout=30, env={name: value for name, value in environment.items() if value is not None})
 
-    def findings(self):
-        result = self.check("--json")
+    def findings(self, **variables):
+        result = self.check("--json", **variables)
         findings = json.loads(result.stdout)
         assert result.returncode == any(finding["level"] == "error" for finding in findings), result.stderr
         return findings
@@ -64,7 +67,7 @@ def of(findings, *levels):
 
 
 # What hangs on where the tests run: whether the journal is kept on disk, and who owns the folders above.
-SURROUNDINGS = ("kept in memory", "osqueryd was not asked", "MiB are free", "The folder /")
+SURROUNDINGS = ("kept in memory", "osqueryd was not asked", "its environment is unknown", "MiB are free", "The folder /")
 
 
 def faults(system):
@@ -115,7 +118,7 @@ def break_the_spool(system):
         (lambda s: s.write_list(f"{s.executable}\n{s.list}\n"), "warning", "which does not end in .ext", "editor"),
         (lambda s: s.write_list(f"# {s.executable}\n"), "error", "commented out", "tee -a"),
         (lambda s: s.flags.update(logger_plugin="filesystem"), "error", "no log comes into the journal", "--logger_plugin=journal"),
-        (lambda s: s.flags.pop("logger_plugin"), "error", "not set", "--logger_plugin=journal"),
+        (lambda s: s.flags.pop("logger_plugin"), "error", "is not set, and", "--logger_plugin=journal"),
         (lambda s: s.flags.update(disable_extensions="true"), "error", "runs no extension", "--disable_extensions=false"),
         (lambda s: s.flags.update(logger_plugin="filesystem,journal"), "warning", "status lines go to its files", "--logger_plugin=journal"),
         (lambda s: s.flags.update(logger_plugin="journal,filesystem"), "warning", "status lines go to its files", "--logger_plugin=journal"),
@@ -179,6 +182,36 @@ def test_a_running_osqueryd_is_asked(system, start, loggers, known, registered, 
             manager.shutdown()
             process.wait(5)
         manager.stop()
+
+
+@pytest.fixture
+def osqueryd(system, monkeypatch):
+    """Starts an osqueryd that has variables of its own."""
+    started = []
+
+    def start(**variables):
+        with monkeypatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, str(value))
+            started.append(WorkerProcess(str(system.flags["extensions_socket"])))
+
+    yield start
+    for worker in started:
+        worker.stop()
+
+
+def test_variables_that_are_not_set_are_those_of_osqueryd(system, osqueryd, tmp_path):
+    osqueryd(OSQUERY_JOURNAL_SPOOL=tmp_path / "osquerys", OSQUERY_JOURNAL_SPOOL_MAX="much")
+    findings = system.findings(OSQUERY_JOURNAL_SPOOL=None)
+    assert any(f"there is no {tmp_path}/osquerys," in text for text in of(findings, "ok"))
+    assert any("OSQUERY_JOURNAL_SPOOL_MAX=much" in text for text in of(findings, "error"))
+    # Those that are set count.
+    assert f"Nothing waits at {system.spool}." in of(system.findings(OSQUERY_JOURNAL_SPOOL_MAX="1M"), "ok")
+    assert not any("much" in finding["text"] for finding in system.findings(OSQUERY_JOURNAL_SPOOL_MAX="1M"))
+
+
+def test_without_an_osqueryd_its_variables_are_unknown(system):
+    assert any("its environment is unknown" in text for text in of(system.findings(), "warning"))
 
 
 @pytest.mark.parametrize("is_started", [True, False])

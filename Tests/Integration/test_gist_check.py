@@ -5,7 +5,7 @@ import json
 import pytest
 from gist_fixtures import needs_gist
 from github import CONFIG, ID
-from test_check import System
+from test_check import System, osqueryd  # noqa: F401
 
 pytestmark = needs_gist
 
@@ -21,6 +21,10 @@ class GistSystem(System):
     def set(self, **variables):
         for name, value in variables.items():
             self.monkeypatch.setenv(name, value)
+
+    def unset(self, *names):
+        for name in names:
+            self.monkeypatch.delenv(name)
 
     def keep(self, text=CONFIG, gist=ID):
         self.state.mkdir(mode=0o700)
@@ -71,6 +75,25 @@ def test_a_fallback_is_enough_if_osqueryd_would_take_it(system, tmp_path):
 def test_a_gist_that_is_not_named_is_an_error(system):
     system.set(OSQUERY_CONFIG_GIST="a b")
     assert system.found("OSQUERY_CONFIG_GIST")["level"] == "error"
+
+
+def test_a_gist_that_osqueryd_alone_is_told_of_is_found(system, osqueryd):
+    system.keep()
+    osqueryd()
+    system.unset("OSQUERY_CONFIG_GIST", "STATE_DIRECTORY")
+    assert system.found(str(system.state / "gist.json"))["level"] == "ok"
+
+
+def test_a_gist_that_osqueryd_is_not_told_of_is_an_error(system, osqueryd):
+    system.unset("OSQUERY_CONFIG_GIST")
+    osqueryd()
+    assert system.found("OSQUERY_CONFIG_GIST is not set")["level"] == "error"
+
+
+def test_without_an_osqueryd_it_is_unknown_whether_a_gist_is_named(system):
+    system.unset("OSQUERY_CONFIG_GIST")
+    finding = system.found("OSQUERY_CONFIG_GIST is not set in this environment")
+    assert finding["level"] == "warning"
 
 
 def test_a_gist_that_is_read_once_is_a_warning(system):

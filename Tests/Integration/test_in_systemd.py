@@ -149,6 +149,11 @@ def test_check_does_not_take_another_namespaces_journald_for_the_default_one(uni
         "audit that this process is in."]
 
 
+def test_check_reads_the_variables_of_the_units_process(unit):
+    unit("Environment=OSQUERY_JOURNAL_SPOOL_MAX=much")
+    assert any("OSQUERY_JOURNAL_SPOOL_MAX=much is not a number of bytes" in text for text in check())
+
+
 def test_check_says_that_systemd_has_not_loaded_the_unit():
     assert "systemd has not loaded osqueryd.service." in check()
 

@@ -43,6 +43,12 @@ public final class ExtensionManagerClient: Sendable {
         connection.withLock { ManagerProcess(at: socketPath, over: $0.rawValue) }
     }
 
+    /// The process that listens at the socket. Nil where there is none, or where it is in another pid namespace.
+    package func listeningProcess() -> Int32? {
+        guard let descriptor = try? UnixSocket.connect(to: socketPath, timeout: timeout) else { return nil }
+        return withExtendedLifetime(descriptor) { UnixSocket.peerProcess(of: $0.rawValue) }
+    }
+
     /// Closes the connection kept between calls; the next call makes a new one.
     func disconnect() {
         connection.withLock { $0.descriptor = nil }

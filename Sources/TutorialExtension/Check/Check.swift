@@ -9,8 +9,8 @@ struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Tell what keeps osqueryd's logs from the journal, and how to mend it.",
         discussion: """
-            Run it as root, and with the variables of osqueryd's unit. Flags are read out of the file, and asked of a running \
-            osqueryd. A line is sent to the journal. The exit code is 1 where an error was found, else 0.
+            Run it as root. Flags are read out of the file, and asked of a running osqueryd. Variables that are not set here are \
+            those of the running osqueryd. A line is sent to the journal. The exit code is 1 where an error was found, else 0.
             """)
 
     private static let defaultList = "/etc/osquery/extensions.load"
@@ -50,12 +50,14 @@ struct Check: ParsableCommand {
         } catch {
             findings.append(.error("\(error)", "name the file that osqueryd's --flagfile names"))
         }
+        let environment = OsquerydEnvironment.adopt(socket: osqueryd.path(flags))
+        findings.append(environment.finding)
         let running = OsquerydChecks.findings(socket: osqueryd.path(flags), extensionName: name)
         if let known = running.flags { (flags, source) = (flags.merging(known), "osqueryd's flags") }
         findings += FileChecks.findings(
             executable: executable ?? Self.ownPath, list: flags["extensions_autoload"] ?? Self.defaultList)
         findings += FlagChecks.findings(flags, from: source, extensionName: name)
-        findings += GistNames.findings(flags, from: source)
+        findings += GistNames.findings(flags, from: source, isEnvironmentKnown: environment.isKnown)
         findings += JournalChecks.findings
         let settings = JournalSettings(
             environment: Environment.value, complain: { findings.append(.error($0, "mend the variable")) })

@@ -4,12 +4,22 @@
         /// What osqueryd waits after an error before it asks again, in seconds.
         private static let defaultRetry = 300
 
-        /// - Parameter source: Where the flags are from; what a remedy speaks of.
-        static func findings(_ flags: OsqueryFlags, from source: String) -> [Finding] {
+        /// - Parameters:
+        ///   - source: Where the flags are from; what a remedy speaks of.
+        ///   - isEnvironmentKnown: Whether a variable that is not set here is not set for osqueryd either.
+        static func findings(
+            _ flags: OsqueryFlags, from source: String, isEnvironmentKnown: Bool
+        ) -> [Finding] {
             guard flags.list("config_plugin") == ["gist"] else { return [] }
             let settings: GistSettings
             do {
                 settings = try GistSettings()
+            } catch .notSet where !isEnvironmentKnown {
+                return [
+                    .warning(
+                        "OSQUERY_CONFIG_GIST is not set in this environment. Whether it is for osqueryd is unknown.",
+                        "run this as root while osqueryd runs")
+                ]
             } catch {
                 return [.error("\(error)", "sudo systemctl edit osqueryd: [Service] Environment=NAME=value")]
             }

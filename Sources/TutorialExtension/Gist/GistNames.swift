@@ -12,9 +12,9 @@ enum GistNames {
     #endif
 
     /// What `check` finds about the gist.
-    static func findings(_ flags: OsqueryFlags, from source: String) -> [Finding] {
+    static func findings(_ flags: OsqueryFlags, from source: String, isEnvironmentKnown: Bool) -> [Finding] {
         #if Gist
-            GistChecks.findings(flags, from: source)
+            GistChecks.findings(flags, from: source, isEnvironmentKnown: isEnvironmentKnown)
         #else
             []
         #endif
