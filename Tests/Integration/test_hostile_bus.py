@@ -2,12 +2,15 @@
 
 import contextlib
 import os
+import select
 import socket
 import struct
 import threading
 import time
 
 import pytest
+from conftest import preloaded
+from test_systemd_table import EQUALS
 
 RETURN, SIGNAL = 2, 4
 UNIT = "evil.service"
@@ -103,8 +106,8 @@ class Bus:
             for number in range(1, 200):
                 _, _, _, _, body, serial, fields = struct.unpack("=cBBBIII", stream.read(16))
                 header = stream.read(fields + -fields % 8)
-                stream.read(body)
                 self.turn(header, connection)
+                stream.read(body)
                 if b"Hello" in header:
                     connection.sendall(message(number, serial, "s", string(":1.1")))
                 elif b"ListUnits" in header:
@@ -232,3 +235,25 @@ def test_who_does_not_answer_in_time_is_an_error(bus, manager, start, said, beha
     # The next to answer in time is believed again.
     bus.turns, bus.units = {}, 1
     assert len(manager.generate("systemd")) == 1
+
+
+def be_deaf(connection):
+    poll = select.poll()
+    poll.register(connection, 0)
+    # Says when the other end is closed.
+    poll.poll()
+    raise OSError("It has left.")
+
+
+@pytest.mark.parametrize("is_deaf", [False, True])
+def test_a_call_larger_than_the_sockets_buffer_is_sent_in_time_or_is_an_error(bus, manager, start, tmp_path, is_deaf):
+    extension = start(env={"LD_PRELOAD": preloaded("small-buffers.c", tmp_path)})
+    bus.answer = with_body(GOOD)
+    bus.turns = {b"ListUnitsByPatterns": be_deaf} if is_deaf else {}
+    names = [("name", EQUALS, "x" * (1 << 20))]
+    if is_deaf:
+        with pytest.raises(AssertionError, match="over D-Bus: Connection timed out"):
+            manager.generate("systemd", names)
+    else:
+        manager.generate("systemd", names)
+    assert extension.process.poll() is None
