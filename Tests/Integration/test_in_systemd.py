@@ -117,8 +117,8 @@ def test_the_drop_in_turns_the_rate_limit_off(unit, configuration):
     for _ in range(count // 100):
         manager.status(lines)
     output = subprocess.run(
-        ["journalctl", "-q", "OSQUERY_LOG_TYPE=status", "_SYSTEMD_UNIT=osqueryd.service", "-o", "cat", "--output-fields=PRIORITY"],
-        stdout=subprocess.PIPE, check=True).stdout
+        ["journalctl", "-q", "OSQUERY_LOG_TYPE=status", f"_SYSTEMD_INVOCATION_ID={invocation('osqueryd.service')}", "-o", "cat",
+         "--output-fields=PRIORITY"], stdout=subprocess.PIPE, check=True).stdout
     assert output.count(b"\n") == count
     assert manager.generate("journal_logger")[0]["suppressed"] == "0"
 
