@@ -123,6 +123,30 @@ def test_ask_takes_the_query_back_when_it_is_interrupted(manager, directory, fol
     assert left(folder) == [".attempts"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ask_ends_on_a_signal_while_nobody_reads_what_it_prints(manager, directory, folder, number):
+    process = subprocess.Popen(command(folder, "SELECT 1"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        name = asked(folder)
+        queries(manager)
+        # More than a pipe has room for.
+        write(manager, queries={name: [{"1": "x" * (1 << 20)}]}, statuses={name: 0})
+        wait_until(lambda: left(folder) == [".attempts"])
+        process.send_signal(number)
+        assert process.wait(20) == -number
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_ask_takes_the_query_back_when_its_directory_cannot_be_flushed(folder, tmp_path):
+    # The first flush is that of the file.
+    fault = ["strace", "-o", str(tmp_path / "trace"), "-e", "inject=fsync:error=EIO:when=2"]
+    outcome = subprocess.run([*fault, *command(folder, "SELECT 1")], capture_output=True, text=True, timeout=60)
+    assert outcome.returncode == 70 and "Cannot flush the directory of" in outcome.stderr
+    assert left(folder) == []
+
+
 @pytest.mark.parametrize("interval, limit", [("7", 120), ("300", 600)])
 def test_ask_shows_on_a_terminal_what_it_waits_for(manager, directory, folder, interval, limit):
     manager.flags.update(distributed_interval=interval, disable_distributed="false", distributed_plugin="directory")

@@ -3,7 +3,7 @@ import Glibc
 import Osquery
 import SystemCalls
 
-/// Puts a query into the folder of the plugin `directory`, and waits for its result.
+/// Puts a query into the directory of the plugin `directory`, and waits for its result.
 struct Ask: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Ask osqueryd a live query through the distributed plugin “directory”.",
@@ -12,7 +12,7 @@ struct Ask: ParsableCommand {
             --distributed_interval seconds, 60 unless set. Rows are printed as a table on a terminal, else as JSON.
             """)
 
-    @Option(help: "The folder for queries; by default what OSQUERY_DISTRIBUTED_DIRECTORY names.")
+    @Option(help: "The directory for queries; by default what OSQUERY_DISTRIBUTED_DIRECTORY names.")
     var directory: String?
 
     @OptionGroup var osqueryd: OsquerydSocket
@@ -31,7 +31,8 @@ struct Ask: ParsableCommand {
     func validate() throws {
         guard directory ?? Environment[.queries] != nil else {
             throw ValidationError(
-                "Name the folder for queries: with --directory, or in OSQUERY_DISTRIBUTED_DIRECTORY as for osqueryd.")
+                "Name the directory for queries: with --directory, or in OSQUERY_DISTRIBUTED_DIRECTORY as for osqueryd."
+            )
         }
         guard query.contains(where: { !$0.isWhitespace }) else { throw ValidationError("The query is empty.") }
         guard query.utf8.count <= QueryFile.largest else { throw ValidationError("\(QueryFileError.tooLarge)") }
@@ -91,7 +92,7 @@ struct Ask: ParsableCommand {
 
     private func print(_ text: String) throws {
         guard let answer = AskedResult(text) else {
-            fail("The result is none: \(text.prefix(200))")
+            fail("The result's file is not JSON: \(text.prefix(200))")
             throw ExitCode(70)
         }
         guard answer.status == 0 else {

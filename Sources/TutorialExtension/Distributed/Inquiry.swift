@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import SystemCalls
 
-/// A query that was put into the folder, until its result is there.
+/// A query that was put into the directory, until its result is there.
 struct Inquiry: ~Copyable {
     private let name: String
     private let path: String
@@ -18,7 +18,13 @@ struct Inquiry: ~Copyable {
             throw SystemError("watch", "\(path)/results")
         }
         // What nobody writes any more needs not be a second old.
-        try replaceFile(at: "\(path)/\(name).sql", with: Array(query.utf8), age: 2)
+        do throws(SystemError) {
+            try replaceFile(at: "\(path)/\(name).sql", with: Array(query.utf8), age: 2)
+        } catch {
+            // The file may be there, and only not on the disk.
+            Self.withdraw(name, path)
+            throw error
+        }
         changes = watch
     }
 
@@ -64,6 +70,10 @@ struct Inquiry: ~Copyable {
 
     /// Takes the query back, and what there is of it by now: first the query, so that a result that comes meanwhile is dropped.
     func withdraw() {
+        Self.withdraw(name, path)
+    }
+
+    private static func withdraw(_ name: String, _ path: String) {
         for file in ["\(name).sql", "done/\(name).sql", "results/\(name).json"] { unlink("\(path)/\(file)") }
     }
 }

@@ -2,19 +2,31 @@ import CLinux
 import Glibc
 import SystemCalls
 
-/// Signals that end a command, held back so that it can first take away what it has left.
+/// Signals that end a command, held back as long as this value is there, so that it can first take away what it has left.
 struct Interruption: ~Copyable {
     private static let signals = [SIGINT, SIGTERM, SIGHUP]
 
     private let descriptor: FileDescriptor
+    /// The signals that were blocked before.
+    private let earlier: sigset_t
 
     init() throws(SystemError) {
-        var signals = sigset_t()
+        var (signals, earlier) = (sigset_t(), sigset_t())
         sigemptyset(&signals)
         for signal in Self.signals { sigaddset(&signals, signal) }
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-        descriptor = try FileDescriptor(
+        let descriptor = try FileDescriptor(
             signalfd(-1, &signals, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)), or: "wait for", "signals")
+        let code = pthread_sigmask(SIG_BLOCK, &signals, &earlier)
+        guard code == 0 else { throw SystemError("hold back", "signals", code: code) }
+        self.descriptor = descriptor
+        self.earlier = earlier
+    }
+
+    /// A signal that has come and that nobody has asked for takes its effect now.
+    deinit {
+        var mask = earlier
+        let code = pthread_sigmask(SIG_SETMASK, &mask, nil)
+        precondition(code == 0, "pthread_sigmask(3) refuses the mask that it has told")
     }
 
     /// Readable once a signal has come.

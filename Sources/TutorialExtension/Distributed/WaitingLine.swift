@@ -28,7 +28,7 @@ struct WaitingLine {
         line.clear()
     }
 
-    /// The time of day, as clocks on walls have it.
+    /// The local time, HH:MM:SS.
     private static var clock: String {
         var (now, parts) = (time(nil), tm())
         localtime_r(&now, &parts)

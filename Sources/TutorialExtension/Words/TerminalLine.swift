@@ -4,7 +4,7 @@ import SystemCalls
 
 /// A line on standard error that changes while a command runs, where a person looks at it.
 struct TerminalLine {
-    /// Whether a person does.
+    /// Whether standard error is a terminal.
     let isShown = isatty(STDERR_FILENO) == 1
 
     /// Shows `text` in the place of what was shown before: as much of it as there is room for, as no line after the first could be
