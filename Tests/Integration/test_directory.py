@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import threading
 import time
 
 import pytest
@@ -131,11 +132,21 @@ def test_the_host_is_what_osqueryd_calls_it(manager, start, folder, journal, kin
     assert [entry["OSQUERY_HOST_IDENTIFIER"] for entry in entries] == [IDENTIFIERS[kind]] * 2
 
 
-def test_an_osqueryd_that_cannot_be_asked_holds_nothing_up(manager, directory, folder):
-    manager.stop()
+def test_an_osqueryd_that_does_not_answer_holds_nothing_up(manager, directory, folder):
+    late, release = [], threading.Event()
+
+    def options():
+        # Five times as long as the extension waits for an answer.
+        if not release.wait(5):
+            late.append("options")
+        return {}
+
+    manager.options = options
     put(folder, "x.sql", "SELECT 1")
-    queries(manager)
+    assert queries(manager) == {"queries": {"x": "SELECT 1"}}
     write(manager, queries={"x": []}, statuses={"x": 0})
+    release.set()
+    assert late == []
     assert result(folder, "x")["host"] == os.uname().nodename
 
 
