@@ -45,12 +45,16 @@ extension FileDescriptor {
 
 /// Replaces the file at `path`, or makes it, as `FileDescriptor.replaceFile` does.
 ///
-/// - Parameter age: How many seconds ago it shall have been modified.
-package func replaceFile(at path: String, with bytes: [UInt8], age: Int = 0) throws(SystemError) {
+/// - Parameters:
+///   - temporary: The name that it has while it is written; `.NAME.new` unless given.
+///   - age: How many seconds ago it shall have been modified.
+package func replaceFile(
+    at path: String, by temporary: String? = nil, with bytes: [UInt8], age: Int = 0
+) throws(SystemError) {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
     let directory = parts.count == 1 ? "." : parts.dropLast().joined(separator: "/") + "/"
     let descriptor = try FileDescriptor(open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), or: "open", directory)
-    try descriptor.replaceFile(String(parts.last ?? ""), with: bytes, age: age, path)
+    try descriptor.replaceFile(String(parts.last ?? ""), by: temporary, with: bytes, age: age, path)
 }
 
 /// All that the file at `path` holds; a symbolic link is not followed.

@@ -33,7 +33,7 @@ struct AttemptFile {
             }
         }
         guard json.text != text, !(attempts.isEmpty && text.isEmpty) else { return }
-        try replaceFile(at: path, with: Array(json.text.utf8))
+        try replaceFile(at: path, by: ".attempts.new", with: Array(json.text.utf8))
         text = json.text
     }
 }
