@@ -22,6 +22,11 @@ package struct FileIdentity: Equatable, Sendable {
         self.init(directory.rawValue, name, AT_SYMLINK_NOFOLLOW)
     }
 
+    /// That of the file of this path; nil where there is none. A symbolic link is not followed.
+    package init?(path: String) {
+        self.init(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW)
+    }
+
     private init?(_ directory: Int32, _ name: String, _ flags: Int32) {
         var found = CLinux.statx()
         guard statx_identity(directory, name, flags, &found) == 0 else { return nil }

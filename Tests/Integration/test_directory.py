@@ -103,9 +103,8 @@ def test_results_may_be_replaced(manager, directory, folder):
     queries(manager)
     (folder / "results").rmdir()
     write(manager, queries={"x": []}, statuses={"x": 0})
-    assert queries(manager) == {"queries": {"x": "SELECT 1"}}
-    write(manager, queries={"x": []}, statuses={"x": 0})
     assert result(folder, "x")["status"] == 0
+    assert queries(manager) == {"queries": {}}
 
 
 IDENTIFIERS = {

@@ -14,9 +14,22 @@ struct Attempt: Equatable {
     var isSecond = false
     /// How often osqueryd was given it.
     var count = 0
+    /// Whether the query has been answered, and is there only because it cannot be moved to `done`.
+    private(set) var isAnswered = false
 
     init(at query: QueryFile) {
         isDiscovery = query.discovery != nil
+    }
+
+    /// That of a query that is not to be asked again.
+    static let answered: Attempt = {
+        var attempt = Attempt(isDiscovery: false)
+        attempt.isAnswered = true
+        return attempt
+    }()
+
+    private init(isDiscovery: Bool) {
+        self.isDiscovery = isDiscovery
     }
 
     /// What osqueryd calls it. A query's own name has no `~`.
@@ -75,6 +88,7 @@ extension Attempt {
             json.member("discovery") { $0.number(isDiscovery ? 1 : 0) }
             json.member("second") { $0.number(isSecond ? 1 : 0) }
             json.member("count") { $0.number(count) }
+            if isAnswered { json.member("answered") { $0.number(1) } }
         }
     }
 
@@ -86,5 +100,6 @@ extension Attempt {
         isDiscovery = discovery == 1
         isSecond = second == 1
         self.count = Int(count)
+        isAnswered = element["answered"]?.integer == 1
     }
 }

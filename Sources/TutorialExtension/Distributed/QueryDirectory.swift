@@ -4,7 +4,7 @@ import Logging
 import Osquery
 import SystemCalls
 
-/// The distributed plugin `directory`: queries are files in a folder, and so are their results.
+/// The distributed plugin `directory`: queries are files in a directory, and so are their results.
 final class QueryDirectory: DistributedPlugin {
     /// Queries that are handed to osqueryd at once.
     private static let batch = 100
@@ -12,30 +12,20 @@ final class QueryDirectory: DistributedPlugin {
     /// dispatcher/distributed_runner.cpp).
     private static let acceleration = (interval: 5, seconds: 60)
 
-    private struct State {
-        var folder: QueryFolder?
-        var attemptFile: AttemptFile?
-        /// What osqueryd is asked, by the names of the queries.
-        var asked: [String: (query: QueryFile, attempt: Attempt)] = [:]
-        var isWorthALook = true
-        /// What was said last of a folder or a file that cannot be used.
-        var saidError: String?
-    }
-
     let name = "directory"
     private let path: String?
     private let host: QueriedHost
     private let logger: Logger
-    private let journal: JournalWriter?
-    private let state = Lock(State())
+    private let journal: ResultJournal?
+    private let state = Lock(LiveQueries())
 
     /// - Parameters:
-    ///   - path: The folder; without one there are no queries.
+    ///   - path: The directory; without one there are no queries.
     ///   - journal: Where results go, too.
     init(path: String?, host: QueriedHost, journal: JournalWriter?, logger: Logger) {
         self.path = path
         self.host = host
-        self.journal = journal
+        self.journal = journal.map { ResultJournal($0, logger) }
         self.logger = logger
     }
 
@@ -44,17 +34,11 @@ final class QueryDirectory: DistributedPlugin {
         // Both may ask osqueryd, and not while the state is held.
         let (host, interval) = (host.identifier, host.interval)
         return try state.withLock { state in
-            let folder: QueryFolder
-            do {
-                folder = try open(path, &state)
-            } catch {
-                say("No query can be taken: \(error) Set OSQUERY_DISTRIBUTED_DIRECTORY to a folder of ours.", &state)
-                throw error
-            }
+            let folder = try open(path, &state)
             // osqueryd asks again only when it is through with what it got.
             giveUp(&state, folder, host)
             let hasChanged = folder.hasChanged()
-            guard hasChanged || state.isWorthALook || !state.asked.isEmpty else { return DistributedQueries() }
+            guard hasChanged || state.isWorthALook || !state.isEmpty else { return DistributedQueries() }
             var queries = try take(&state, folder, host)
             save(&state)
             let takesTurns = state.asked.values.contains { $0.attempt.isDiscovery || $0.attempt.count > 1 }
@@ -72,9 +56,7 @@ final class QueryDirectory: DistributedPlugin {
             let folder = try open(path, &state)
             for result in results {
                 // What osqueryd was not asked it has answered before, and sends again as it had no reply.
-                guard
-                    var asked = state.asked.values.first(where: { $0.attempt.id(of: $0.query) == result.name })
-                else { continue }
+                guard var asked = state.asked(as: result.name) else { continue }
                 let answer = asked.attempt.answer(result, to: asked.query)
                 state.asked[asked.query.name] = asked
                 if let answer { finish(asked.query, answer, &state, folder, host) }
@@ -83,31 +65,30 @@ final class QueryDirectory: DistributedPlugin {
         }
     }
 
-    /// The folder, and what osqueryd was given by a process before this one.
-    private func open(_ path: String, _ state: inout State) throws(SystemError) -> QueryFolder {
-        if let folder = state.folder { return folder }
-        let folder = try QueryFolder(path: path)
-        var file = AttemptFile(in: folder)
-        for (fileName, attempt) in file.read() where QueryFile.isQuery(fileName) {
-            guard case .query(let query) = folder.entry(fileName), state.asked[query.name] == nil else { continue }
-            state.asked[query.name] = (query, attempt)
+    /// The directory that the path leads to now, and what osqueryd was given by a process before this one.
+    private func open(_ path: String, _ state: inout LiveQueries) throws(SystemError) -> QueryFolder {
+        do throws(SystemError) {
+            return try state.open(path)
+        } catch {
+            let remedy =
+                error.code == EACCES
+                ? "If it was made or replaced after the extension had started, the sandbox forbids writing there: restart osqueryd."
+                : "Set OSQUERY_DISTRIBUTED_DIRECTORY to a directory of osqueryd's user with mode 0700."
+            say("No query can be taken: \(error) \(remedy)", &state)
+            throw error
         }
-        state.attemptFile = file
-        state.folder = folder
-        state.saidError = nil
-        return folder
     }
 
-    private func save(_ state: inout State) {
-        let attempts = state.asked.values.map { ($0.query.fileName, $0.attempt) }
+    private func save(_ state: inout LiveQueries) {
         do {
-            try state.attemptFile?.write(Dictionary(attempts, uniquingKeysWith: { $1 }))
+            try state.save()
+            state.saidError = nil
         } catch {
             say("A restart forgets how often osqueryd was given a query: \(error)", &state)
         }
     }
 
-    private func say(_ text: String, _ state: inout State) {
+    private func say(_ text: String, _ state: inout LiveQueries) {
         if state.saidError != text { logger.error("\(text)") }
         state.saidError = text
     }
@@ -117,19 +98,27 @@ final class QueryDirectory: DistributedPlugin {
 
 extension QueryDirectory {
     /// Gives up queries that osqueryd was given often enough.
-    private func giveUp(_ state: inout State, _ folder: QueryFolder, _ host: String) {
+    private func giveUp(_ state: inout LiveQueries, _ folder: QueryFolder, _ host: String) {
         for (query, attempt) in state.asked.values where attempt.count >= Attempt.limit {
             let message = "osqueryd was given the query \(attempt.count) times and returned no result: it is given up."
             finish(query, DistributedResult(name: query.name, status: 1, message: message), &state, folder, host)
         }
     }
 
-    private func take(_ state: inout State, _ folder: QueryFolder, _ host: String) throws -> DistributedQueries {
+    private func take(_ state: inout LiveQueries, _ folder: QueryFolder, _ host: String) throws -> DistributedQueries {
         let entries = try folder.entries(limit: Self.batch)
         state.isWorthALook = entries.count == Self.batch
         var asked: [String: (query: QueryFile, attempt: Attempt)] = [:]
         var queries = DistributedQueries()
+        state.answered = state.answered.filter { folder.holds($0.key) }
         for entry in entries {
+            if let fileName = entry.fileName, let answered = state.answered.removeValue(forKey: fileName),
+                answered == entry
+            {
+                // It may be possible to move it by now.
+                if (try? folder.finish(entry)) == nil { state.answered[fileName] = entry }
+                continue
+            }
             switch entry {
             case .unfinished:
                 state.isWorthALook = true
@@ -142,72 +131,70 @@ extension QueryDirectory {
             case .query:
                 // NAME.sql, beside NAME.json.
                 state.isWorthALook = true
-            case .bad(let fileName, let error):
-                refuse(fileName, error, folder, host)
+            case .bad(let fileName, let reason):
+                let name = String(fileName[..<(fileName.lastIndex(of: ".") ?? fileName.endIndex)])
+                refuse(entry, DistributedResult(name: name, status: 1, message: reason), &state, folder, host)
+            case .gone:
+                break
             }
         }
         state.asked = asked
         return queries
-    }
-
-    private func refuse(_ fileName: String, _ error: any Error, _ folder: QueryFolder, _ host: String) {
-        let name = String(fileName[..<(fileName.lastIndex(of: ".") ?? fileName.endIndex)])
-        let result = DistributedResult(name: name, status: 1, message: "\(error)")
-        do {
-            try folder.writeResult(name, result.json(query: nil, host: host))
-        } catch {
-            logger.error("\(fileName) is not answered: \(error) The answer is: \(result.message)")
-        }
-        log(result, result.json(query: nil, host: host), host)
-        do {
-            _ = try folder.finish(fileName)
-        } catch {
-            logger.error("\(error)")
-        }
     }
 }
 
 // MARK: - Answers
 
 extension QueryDirectory {
-    /// Writes an answer, unless somebody has taken the query away. Where it cannot be written the query is run again; the last
-    /// time the answer goes to the journal alone.
+    /// Answers a query, unless somebody has removed or replaced it. Where the result cannot be written the query is run again; the last
+    /// time the result goes to the journal alone.
     private func finish(
-        _ query: QueryFile, _ answer: DistributedResult, _ state: inout State, _ folder: QueryFolder, _ host: String
+        _ query: QueryFile, _ answer: DistributedResult, _ state: inout LiveQueries, _ folder: QueryFolder,
+        _ host: String
     ) {
+        let entry = QueryFolder.Entry.query(query)
+        guard folder.entry(query.fileName) == entry else { return state.asked[query.name] = nil }
         let text = answer.json(query: query.query, host: host)
         do {
             try folder.writeResult(answer.name, text)
         } catch {
             logger.error("The result of “\(answer.name)” cannot be written: \(error)")
-            // `results` may have been replaced.
-            state.folder = nil
             if state.asked[query.name]?.attempt.count ?? Attempt.limit < Attempt.limit { return }
         }
-        do {
-            if try !folder.finish(query.fileName) { folder.removeResult(answer.name) }
-        } catch {
-            logger.error("\(error)")
-        }
         state.asked[query.name] = nil
-        log(answer, text, host)
+        if move(entry, &state, folder) {
+            journal?.write(answer, text, host)
+        } else {
+            folder.removeResult(answer.name)
+        }
     }
 
-    /// A result is a journal entry as well, where the journal logger is there.
-    private func log(_ result: DistributedResult, _ text: String, _ host: String) {
-        guard let journal else { return }
-        var entry = JournalEntry()
-        entry.add(result.status == 0 ? "PRIORITY=6" : "PRIORITY=3")
-        entry.add("SYSLOG_IDENTIFIER=osqueryd")
-        entry.add("OSQUERY_LOG_TYPE=distributed")
-        entry.add("OSQUERY_QUERY_NAME", result.name)
-        entry.add("OSQUERY_HOST_IDENTIFIER", host)
-        var message = "MESSAGE=" + text
+    /// Answers what is no query with why.
+    private func refuse(
+        _ entry: QueryFolder.Entry, _ answer: DistributedResult, _ state: inout LiveQueries, _ folder: QueryFolder,
+        _ host: String
+    ) {
+        let text = answer.json(query: nil, host: host)
         do {
-            let place = try message.withUTF8 { try journal.write(entry, message: UnsafeRawBufferPointer($0)) }
-            try journal.makeSafe(place)
+            try folder.writeResult(answer.name, text)
         } catch {
-            logger.error("The result of “\(result.name)” is not in the journal: \(error)")
+            logger.error("“\(answer.name)” is not answered: \(error) The answer is: \(answer.message)")
+        }
+        _ = move(entry, &state, folder)
+        journal?.write(answer, text, host)
+    }
+
+    /// Moves what was answered to `done`, and remembers what cannot be moved, so that it is not run again.
+    ///
+    /// - Returns: Whether it was there.
+    private func move(_ entry: QueryFolder.Entry, _ state: inout LiveQueries, _ folder: QueryFolder) -> Bool {
+        do {
+            return try folder.finish(entry)
+        } catch {
+            logger.error(
+                "\(error) It has been answered and is not run again. Remove it, or what keeps it from being moved.")
+            if let fileName = entry.fileName { state.answered[fileName] = entry }
+            return true
         }
     }
 }

@@ -12,38 +12,68 @@ final class QueryFolder: Sendable {
     private let results: FileDescriptor
     private let done: FileDescriptor
     private let changes: FileDescriptor
+    /// Those of the three directories.
+    private let identities: [FileIdentity]
 
     init(path: String) throws(SystemError) {
         self.path = path
         folder = try Self.open(path, at: AT_FDCWD)
-        results = try Self.make("results", in: folder)
-        done = try Self.make("done", in: folder)
+        results = try Self.make("results", in: folder, path)
+        done = try Self.make("done", in: folder, path)
+        identities = [
+            try FileIdentity(of: folder, path), try FileIdentity(of: results, path), try FileIdentity(of: done, path),
+        ]
         changes = try FileDescriptor(
             inotify_init1(Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)), or: "watch", path)
         let events = UInt32(IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_ATTRIB)
         guard inotify_add_watch(changes.rawValue, descriptorPath, events) >= 0 else {
             throw SystemError("watch", path)
         }
+        try checkAccess()
     }
 
-    private static func make(_ name: String, in folder: borrowing FileDescriptor) throws(SystemError) -> FileDescriptor
-    {
-        if mkdirat(folder.rawValue, name, 0o700) != 0 && errno != EEXIST { throw SystemError("make the folder", name) }
+    private static func make(
+        _ name: String, in folder: borrowing FileDescriptor, _ path: String
+    ) throws(SystemError) -> FileDescriptor {
+        if mkdirat(folder.rawValue, name, 0o700) != 0 && errno != EEXIST {
+            throw SystemError("make the directory", "\(path)/\(name)")
+        }
         return try open(name, at: folder.rawValue)
+    }
+
+    /// The sandbox knows the directory that was there when the process began; in another one nothing can be written.
+    private func checkAccess() throws(SystemError) {
+        let file = openat(results.rawValue, ".new", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        if file >= 0 {
+            close(file)
+            unlinkat(results.rawValue, ".new", 0)
+        } else if errno == EACCES {
+            throw SystemError("write to", "\(path)/results")
+        }
     }
 
     private static func open(_ path: String, at folder: Int32) throws(SystemError) -> FileDescriptor {
         let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
-        let descriptor = try FileDescriptor(openat(folder, path, flags), or: "open the folder for queries", path)
+        let descriptor = try FileDescriptor(openat(folder, path, flags), or: "open the directory for queries", path)
         var status = stat()
         guard fstat(descriptor.rawValue, &status) == 0 else { throw SystemError("look at", path) }
         // Whoever can write here asks what root can see.
         guard status.st_uid == geteuid(), status.st_mode & 0o077 == 0 else {
             throw SystemError(
-                "use the folder for queries, which must be our own user's with mode 0700,", path, code: EPERM)
+                "use the directory for queries, which must be our own user's with mode 0700,", path, code: EPERM)
         }
         return descriptor
     }
+
+    /// Whether the paths still lead to the directories that are open.
+    var isInPlace: Bool {
+        identities == [
+            FileIdentity(path: path), FileIdentity("results", in: folder), FileIdentity("done", in: folder),
+        ]
+    }
+
+    /// Whether there is a file of this name, whatever it is.
+    func holds(_ fileName: String) -> Bool { FileIdentity(fileName, in: folder) != nil }
 
     /// Whether something has happened in the folder since the last call.
     func hasChanged() -> Bool {
@@ -55,11 +85,22 @@ final class QueryFolder: Sendable {
     }
 
     /// A query, or why a file with a query's name is none.
-    enum Entry {
+    enum Entry: Equatable {
         case query(QueryFile)
-        case bad(fileName: String, any Error)
+        case bad(fileName: String, reason: String)
         /// Somebody may still be writing it.
         case unfinished
+        /// Somebody has removed it.
+        case gone
+
+        /// The file's name, where it is to be answered.
+        var fileName: String? {
+            switch self {
+            case .query(let query): query.fileName
+            case .bad(let fileName, _): fileName
+            case .unfinished, .gone: nil
+            }
+        }
     }
 
     /// What is there, in the order of the names; of more than `limit` files the first.
@@ -81,7 +122,8 @@ final class QueryFolder: Sendable {
             let text = try file.readAll(limit: QueryFile.largest, name)
             return .query(try QueryFile(fileName: name, text: String(decoding: text, as: UTF8.self)))
         } catch {
-            return .bad(fileName: name, error)
+            if let error = error as? SystemError, error.code == ENOENT { return .gone }
+            return .bad(fileName: name, reason: "\(error)")
         }
     }
 
@@ -109,13 +151,18 @@ final class QueryFolder: Sendable {
         unlinkat(results.rawValue, "\(name).json", 0)
     }
 
-    /// The query has been run: it goes to `done`.
+    /// What was answered goes to `done`. What has been put in its place meanwhile stays.
     ///
     /// - Returns: Whether it was there; who has removed it wants it no more.
-    func finish(_ fileName: String) throws(SystemError) -> Bool {
+    func finish(_ answered: Entry) throws(SystemError) -> Bool {
+        guard let fileName = answered.fileName else { return false }
+        let entry = entry(fileName)
+        guard entry == answered else { return entry != .gone }
         if renameat(folder.rawValue, fileName, done.rawValue, fileName) == 0 { return true }
-        guard errno == ENOENT else { throw SystemError("move to done", "\(path)/\(fileName)") }
-        return false
+        let error = SystemError("move to done", "\(path)/\(fileName)")
+        // ENOENT may also mean that `done` was removed.
+        guard error.code != ENOENT || holds(fileName) else { return false }
+        throw error
     }
 
     /// The folder that was checked, wherever its path leads to by now; as long as this value is there.
