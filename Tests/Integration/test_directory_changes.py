@@ -28,6 +28,18 @@ def test_done_may_be_removed(manager, directory, folder, journal):
     assert directory.words() == ""
 
 
+def test_a_file_in_the_place_of_done_is_named(manager, directory, folder):
+    assert queries(manager) == {"queries": {}}
+    (folder / "done").rmdir()
+    (folder / "done").write_text("")
+    put(folder, "x.sql", "SELECT 1")
+    for _ in range(2):
+        assert manager.call("distributed", "directory", {"action": "getQueries"}).status.code == 1
+    assert directory.words().count(f"{folder}/done: Not a directory") == 1
+    (folder / "done").unlink()
+    assert queries(manager) == {"queries": {"x": "SELECT 1"}}
+
+
 def test_results_may_be_moved_away(manager, directory, folder):
     put(folder, "x.sql", "SELECT 1")
     queries(manager)

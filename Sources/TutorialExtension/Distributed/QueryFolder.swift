@@ -17,7 +17,7 @@ final class QueryFolder: Sendable {
 
     init(path: String) throws(SystemError) {
         self.path = path
-        folder = try Self.open(path, at: AT_FDCWD)
+        folder = try Self.open(path, at: AT_FDCWD, path)
         results = try Self.make("results", in: folder, path)
         done = try Self.make("done", in: folder, path)
         identities = [
@@ -38,12 +38,14 @@ final class QueryFolder: Sendable {
         if mkdirat(folder.rawValue, name, 0o700) != 0 && errno != EEXIST {
             throw SystemError("make the directory", "\(path)/\(name)")
         }
-        return try open(name, at: folder.rawValue)
+        return try open(name, at: folder.rawValue, "\(path)/\(name)")
     }
 
     /// The sandbox knows the directory that was there when the process began; in another one nothing can be written.
     private func checkAccess() throws(SystemError) {
-        let file = openat(results.rawValue, ".new", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        // O_NONBLOCK: a pipe of that name must not hold us up.
+        let flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
+        let file = openat(results.rawValue, ".new", flags, 0o600)
         if file >= 0 {
             close(file)
             unlinkat(results.rawValue, ".new", 0)
@@ -52,9 +54,9 @@ final class QueryFolder: Sendable {
         }
     }
 
-    private static func open(_ path: String, at folder: Int32) throws(SystemError) -> FileDescriptor {
+    private static func open(_ name: String, at folder: Int32, _ path: String) throws(SystemError) -> FileDescriptor {
         let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
-        let descriptor = try FileDescriptor(openat(folder, path, flags), or: "open the directory for queries", path)
+        let descriptor = try FileDescriptor(openat(folder, name, flags), or: "open the directory for queries", path)
         var status = stat()
         guard fstat(descriptor.rawValue, &status) == 0 else { throw SystemError("look at", path) }
         // Whoever can write here asks what root can see.
