@@ -86,6 +86,18 @@ def test_a_query_that_cannot_be_moved_is_run_again_with_another_text(manager, di
     assert queries(manager) == {"queries": {"x": "SELECT 2"}}
 
 
+def test_a_hundred_queries_that_cannot_be_moved_keep_no_other_from_being_run(manager, directory, folder):
+    names = [f"a{number:02}" for number in range(100)]
+    for name in names:
+        put(folder, f"{name}.sql", "SELECT 1")
+    assert list(queries(manager)["queries"]) == names
+    for name in names:
+        (folder / "done" / f"{name}.sql").mkdir()
+    write(manager, queries={name: [] for name in names}, statuses={name: 0 for name in names})
+    put(folder, "z.sql", "SELECT 2")
+    assert queries(manager) == {"queries": {"z": "SELECT 2"}}
+
+
 def test_a_query_that_is_given_up_and_cannot_be_moved_ends(manager, directory, folder, journal):
     put(folder, "x.sql", "SELECT 1")
     for _ in range(3):

@@ -1,3 +1,4 @@
+import Logging
 import SystemCalls
 
 /// What the plugin `directory` knows of its queries.
@@ -11,7 +12,7 @@ struct LiveQueries {
     /// Whether there may be queries, also if nothing changes in the directory.
     var isWorthALook = true
     /// What was said last of a directory or a file that cannot be used, and since then not mended.
-    var saidError: String?
+    private var saidError: String?
 
     /// Whether nothing that is known waits for anything.
     var isEmpty: Bool { asked.isEmpty && answered.isEmpty }
@@ -47,5 +48,12 @@ struct LiveQueries {
         var attempts = answered.mapValues { _ in Attempt.answered }
         for (query, attempt) in asked.values { attempts[query.fileName] = attempt }
         try attemptFile?.write(attempts)
+        saidError = nil
+    }
+
+    /// Logs what keeps the directory or a file from being used, unless that was said last.
+    mutating func say(_ text: String, _ logger: Logger) {
+        if saidError != text { logger.error("\(text)") }
+        saidError = text
     }
 }

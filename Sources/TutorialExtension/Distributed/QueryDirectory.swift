@@ -74,7 +74,7 @@ final class QueryDirectory: DistributedPlugin {
                 error.code == EACCES
                 ? "If it was made or replaced after the extension had started, the sandbox forbids writing there: restart osqueryd."
                 : "Set OSQUERY_DISTRIBUTED_DIRECTORY to a directory of osqueryd's user with mode 0700."
-            say("No query can be taken: \(error) \(remedy)", &state)
+            state.say("No query can be taken: \(error) \(remedy)", logger)
             throw error
         }
     }
@@ -82,15 +82,9 @@ final class QueryDirectory: DistributedPlugin {
     private func save(_ state: inout LiveQueries) {
         do {
             try state.save()
-            state.saidError = nil
         } catch {
-            say("A restart forgets how often osqueryd was given a query: \(error)", &state)
+            state.say("A restart forgets how often osqueryd was given a query: \(error)", logger)
         }
-    }
-
-    private func say(_ text: String, _ state: inout LiveQueries) {
-        if state.saidError != text { logger.error("\(text)") }
-        state.saidError = text
     }
 }
 
@@ -106,19 +100,24 @@ extension QueryDirectory {
     }
 
     private func take(_ state: inout LiveQueries, _ folder: QueryFolder, _ host: String) throws -> DistributedQueries {
-        let entries = try folder.entries(limit: Self.batch)
-        state.isWorthALook = entries.count == Self.batch
+        let fileNames = try folder.fileNames()
+        state.isWorthALook = false
+        state.answered = state.answered.filter { folder.holds($0.key) }
+        var room = Self.batch
         var asked: [String: (query: QueryFile, attempt: Attempt)] = [:]
         var queries = DistributedQueries()
-        state.answered = state.answered.filter { folder.holds($0.key) }
-        for entry in entries {
-            if let fileName = entry.fileName, let answered = state.answered.removeValue(forKey: fileName),
-                answered == entry
-            {
+        for fileName in fileNames {
+            guard room > 0 else {
+                state.isWorthALook = true
+                break
+            }
+            let entry = folder.entry(fileName)
+            if let answered = state.answered.removeValue(forKey: fileName), answered == entry {
                 // It may be possible to move it by now.
                 if (try? folder.finish(entry)) == nil { state.answered[fileName] = entry }
                 continue
             }
+            room -= 1
             switch entry {
             case .unfinished:
                 state.isWorthALook = true
@@ -131,8 +130,8 @@ extension QueryDirectory {
             case .query:
                 // NAME.sql, beside NAME.json.
                 state.isWorthALook = true
-            case .bad(let fileName, let reason):
-                let name = String(fileName[..<(fileName.lastIndex(of: ".") ?? fileName.endIndex)])
+            case .bad(_, let reason):
+                let name = QueryFile.name(of: fileName)
                 refuse(entry, DistributedResult(name: name, status: 1, message: reason), &state, folder, host)
             case .gone:
                 break

@@ -17,9 +17,9 @@ struct QueryFile: Equatable {
 
     /// - Parameter text: What the file holds.
     init(fileName: String, text: String) throws(QueryFileError) {
-        guard let dot = fileName.lastIndex(of: ".") else { throw .badName }
+        guard fileName.contains(".") else { throw .badName }
         self.fileName = fileName
-        name = String(fileName[..<dot])
+        name = Self.name(of: fileName)
         guard name.utf8.count <= Self.maximumName else { throw .longName(name.utf8.count) }
         if fileName.hasSuffix(".json") {
             guard let query = LogText(text).jsonMember("query") else { throw .badJSON }
@@ -30,6 +30,11 @@ struct QueryFile: Equatable {
             discovery = nil
         }
         guard query.contains(where: { !$0.isWhitespace }) else { throw .empty }
+    }
+
+    /// The name of a file without its ending.
+    static func name(of fileName: String) -> String {
+        String(fileName[..<(fileName.lastIndex(of: ".") ?? fileName.endIndex)])
     }
 
     /// Whether a file of this name is a query: letters, digits, `.`, `_` and `-`, and one of the two endings. A name that begins

@@ -105,10 +105,9 @@ final class QueryFolder: Sendable {
         }
     }
 
-    /// What is there, in the order of the names; of more than `limit` files the first.
-    func entries(limit: Int) throws(SystemError) -> [Entry] {
-        let names = try folder.namesInDirectory(path).filter(QueryFile.isQuery)
-        return names.sorted().prefix(limit).map(entry)
+    /// The names of the files that have a query's name, in order.
+    func fileNames() throws(SystemError) -> [String] {
+        try folder.namesInDirectory(path).filter(QueryFile.isQuery).sorted()
     }
 
     /// What a file of this name is.
