@@ -9,6 +9,8 @@ extension StringProtocol {
 
 /// The lines of a small file, each without white space at its ends; a symbolic link is not followed.
 package func readLines(at path: String) throws(SystemError) -> [Substring] {
-    String(decoding: try readFile(at: path, limit: 1 << 20), as: UTF8.self).split(separator: "\n").map(
-        \.trimmedWhitespace)
+    // By bytes: to a String, CR LF is one character, and not the one that ends a line.
+    try readFile(at: path, limit: 1 << 20).split(separator: UInt8(ascii: "\n")).map { line in
+        String(decoding: line, as: UTF8.self).trimmedWhitespace
+    }
 }

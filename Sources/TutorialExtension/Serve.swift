@@ -2,6 +2,7 @@ import ArgumentParser
 import Journal
 import Logging
 import Osquery
+import SystemCalls
 
 /// What osqueryd starts: registers the plugins and answers its calls.
 struct Serve: ParsableCommand {
@@ -62,18 +63,30 @@ struct Serve: ParsableCommand {
             companionSpool.replay()
             return tutorial
         }
+        let hasCompanion = Lock<Bool?>(nil)
         tutorial.selectPlugins = { options in
-            do {
-                if try Companion.isStarted(with: options) {
-                    logger.info("osqueryd starts \(path), too, which registers all plugins but the logger.")
-                    return Companion.rest(of: all)
-                }
-            } catch {
-                logger.error("It cannot be told whether osqueryd starts \(path), too: \(error)")
+            // Found out once: osqueryd's watcher has read the list once, too, and starts what it had then.
+            let isCompanionStarted = hasCompanion.withLock { known in
+                let isStarted = known ?? Self.isCompanionStarted(at: path, with: options, logger)
+                if known == nil && !isStarted { companionSpool.replay() }
+                known = isStarted
+                return isStarted
             }
-            companionSpool.replay()
-            return all
+            return isCompanionStarted ? Companion.rest(of: all) : all
         }
         return tutorial
+    }
+
+    private static func isCompanionStarted(
+        at path: String, with options: [String: OptionInfo], _ logger: Logger
+    ) -> Bool {
+        do {
+            guard try Companion.isStarted(with: options) else { return false }
+            logger.info("osqueryd starts \(path), too, which registers all plugins but the logger.")
+            return true
+        } catch {
+            logger.error("It cannot be told whether osqueryd starts \(path), too: \(error)")
+            return false
+        }
     }
 }

@@ -83,6 +83,21 @@ def test_nothing_is_said_where_nothing_is_wrong(system):
     assert any(line.startswith("ok      osqueryd may run") for line in lines)
 
 
+def test_an_executable_may_be_listed_by_its_directory(system):
+    for line in (system.folder, f"{system.folder}/", system.folder.parent):
+        system.write_list(f"{line}\r\n")
+        assert faults(system) == []
+
+
+def test_flags_may_have_one_dash(system):
+    system.check()
+    system.flagfile.write_text(system.flagfile.read_text().replace("--", "-"))
+    result = subprocess.run(
+        [EXTENSION, "check", "--flagfile", system.flagfile, "--executable", system.executable, "--json"], stdout=subprocess.PIPE, timeout=30,
+        env=os.environ | {"OSQUERY_JOURNAL_SPOOL": str(system.spool)}, check=True)
+    assert "--logger_plugin names journal." in of(json.loads(result.stdout), "ok")
+
+
 def rename(system):
     system.executable = system.executable.rename(system.folder / "tutorial-extension")
     system.write_list(f"{system.executable}\n")
@@ -119,6 +134,7 @@ def break_the_spool(system):
         (lambda s: s.write_list(f"# {s.executable}\n"), "error", "commented out", "tee -a"),
         (lambda s: s.flags.update(logger_plugin="filesystem"), "error", "no log comes into the journal", "--logger_plugin=journal"),
         (lambda s: s.flags.pop("logger_plugin"), "error", "is not set, and", "--logger_plugin=journal"),
+        (lambda s: s.flags.update(disable_logging="true"), "error", "osqueryd logs nothing", "--disable_logging=false"),
         (lambda s: s.flags.update(disable_extensions="true"), "error", "runs no extension", "--disable_extensions=false"),
         (lambda s: s.flags.update(logger_plugin="filesystem,journal"), "warning", "status lines go to its files", "--logger_plugin=journal"),
         (lambda s: s.flags.update(logger_plugin="journal,filesystem"), "warning", "status lines go to its files", "--logger_plugin=journal"),

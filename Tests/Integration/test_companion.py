@@ -51,7 +51,7 @@ def installed(manager, tmp_path):
         extension.end(signal.SIGKILL)
 
 
-@pytest.mark.parametrize("line", ["{0.companion}", "  {0.companion} \t", "{0.directory}", "{0.directory}/../extensions/"])
+@pytest.mark.parametrize("line", ["{0.companion}", "  {0.companion} \t", "{0.companion}\r", "{0.directory}", "{0.directory}/../extensions/"])
 def test_two_that_are_listed_share_the_plugins(installed, line):
     installed.write(installed.first, line.format(installed))
     installed.start(installed.companion)
@@ -71,6 +71,18 @@ def test_one_that_is_listed_alone_has_all_plugins(installed, line):
     assert registered["logger"] == {"journal"}
     assert registered["table"] == {"journal_logger", "systemd"}
     assert registered["distributed"] == {"directory"}
+
+
+def test_a_list_that_is_changed_counts_from_osqueryds_next_start_on(installed):
+    installed.write(installed.first, installed.companion)
+    installed.start(installed.first)
+    for _ in range(2):
+        installed.write(installed.first)
+        installed.manager.stop()
+        installed.manager.extensions_by_uuid.clear()
+        installed.manager.start()
+        installed.manager.wait_for_registration()
+        assert installed.registered(FIRST) == LOGGER_PART
 
 
 def test_osqueryi_that_loads_the_companion_alone_has_its_part(installed):

@@ -181,6 +181,7 @@ def test_half_written_files_wait(manager, directory, folder):
 def test_what_is_no_query_is_answered_with_why(manager, directory, folder):
     put(folder, "empty.sql", " \n")
     put(folder, "broken.json", "{")
+    put(folder, "discovery.json", '{"query": "SELECT 1", "discovery": ""}')
     put(folder, "large.sql", "SELECT '" + "x" * (1 << 20) + "'")
     os.mkfifo(folder / "pipe.sql")
     put(folder, "spaces in.sql", "SELECT 1")
@@ -191,11 +192,12 @@ def test_what_is_no_query_is_answered_with_why(manager, directory, folder):
     assert queries(manager) == {"queries": {}}
     assert "no query" in result(folder, "empty")["message"]
     assert "no JSON object" in result(folder, "broken")["message"]
+    assert "“discovery” is empty" in result(folder, "discovery")["message"]
     assert "more than 1 MiB" in result(folder, "large")["message"]
     assert "no regular file" in result(folder, "pipe")["message"]
     assert "link.sql" in result(folder, "link")["message"]
     assert sorted(os.listdir(folder / "results")) == [
-        "broken.json", "empty.json", "large.json", "link.json", "pipe.json"]
+        "broken.json", "discovery.json", "empty.json", "large.json", "link.json", "pipe.json"]
     assert (folder / "spaces in.sql").exists() and (folder / "notes.txt").exists()
     assert secret.read_text() == "SELECT 'stolen'"
 

@@ -176,12 +176,13 @@ def test_a_query_that_osqueryd_lacks_keeps_a_configuration_from_being_good(manag
     wait_until(lambda: saved() == (OTHER, None))
 
 
-def test_what_cannot_be_told_is_given_as_long_as_github_answers_and_never_kept(manager, github, begin, saved):
+@pytest.mark.parametrize("text", ['{"options": {}}', '{"schedule": {"q": {"interval": 1}}}', '{"schedule": {"q": {"query": "SELECT 1", "interval": 0}}}'])
+def test_what_cannot_be_told_is_given_as_long_as_github_answers_and_never_kept(manager, github, begin, saved, text):
     extension = begin()
     take(manager, github, saved)
-    github.serve({"osquery.conf": '{"options": {}}'})
+    github.serve({"osquery.conf": text})
     for _ in range(2):
-        assert manager.refresh() == '{"options": {}}'
+        assert manager.refresh() == text
     wait_until(lambda: "cannot be told" in extension.words())
     assert saved() == (CONFIG, None)
     github.answers[f"/gists/{ID}"] = lambda request: reply(request, "", 503)

@@ -123,8 +123,8 @@ def main():
     worker = Worker(path, uuid=uuid).start()
 
     def end(*_):
-        # What osqueryd's worker takes for it.
-        time.sleep(0.005)
+        # What osqueryd's worker takes for it, and more, as the extension may be slower here.
+        time.sleep(0.05)
         # osqueryd's worker takes the names of all sockets with it, and only then finishes its query (osquery:
         # extensions/interface.cpp, removeStalePaths).
         for name in glob.glob(f"{path}*") if not os.environ.get("KEEPS_NAMES") else []:

@@ -14,10 +14,11 @@ final class Notes: WritableTablePlugin {
 
     func insert(_ row: TableRow, rowID: Int64?) async throws -> Int64 {
         guard case .text(let text)? = row["text"] else { throw RowChangeError.constraint }
-        return notes.withLock { notes in
-            let id = rowID ?? (notes.keys.max() ?? 0) + 1
-            notes[id] = text
-            return id
+        return try notes.withLock { notes in
+            let (next, overflows) = (notes.keys.max() ?? 0).addingReportingOverflow(1)
+            guard rowID != nil || !overflows else { throw RowChangeError.constraint }
+            notes[rowID ?? next] = text
+            return rowID ?? next
         }
     }
 

@@ -123,6 +123,8 @@ struct ExtensionLifecycle {
     /// Serves osqueryd to its end, answers what is under way, takes us out of osqueryd's list where it is there to be told, and
     /// removes the socket.
     private func finish(_ registration: inout Registration, _ reason: EndWatch.Reason?) {
+        if reason != nil && !waitsForUs(registration) { registration.socket.holdAnswers() }
+        defer { registration.socket.releaseAnswers() }
         logger.info("The extension ends.", metadata: ["reason": "\(reason.map { "\($0)" } ?? "osqueryd is gone")"])
         if let reason {
             client.disconnect()
@@ -139,10 +141,7 @@ struct ExtensionLifecycle {
     /// - Returns: Whether it was waited for.
     ///
     private func serveUntilEnd(_ registration: inout Registration) -> Bool {
-        let waitsForUs = registration.manager.pid.map { $0 == end.parentAtStart || $0 == getpid() } ?? false
-        if waitsForUs || registration.manager.hasEnded || end.isUrgent { return false }
-        registration.socket.holdAnswers()
-        defer { registration.socket.releaseAnswers() }
+        if waitsForUs(registration) || registration.manager.hasEnded || end.isUrgent { return false }
         let osqueryd = registration.manager.pid.map { "osqueryd (process \($0))" } ?? "osqueryd"
         logger.notice(
             "The extension serves \(osqueryd) until that has ended, for at most \(Self.endLimit.components.seconds) s.")
@@ -164,6 +163,11 @@ struct ExtensionLifecycle {
             registration.socket.closeIdleConnections()
         }
         return true
+    }
+
+    /// Whether the process that has registered us waits for our end, as its child, or is us.
+    private func waitsForUs(_ registration: borrowing Registration) -> Bool {
+        registration.manager.pid.map { $0 == end.parentAtStart || $0 == getpid() } ?? false
     }
 
     /// Tells the osqueryd that has registered us, and no other that listens at the same path by now.

@@ -97,12 +97,11 @@ extension TablePlugin {
         var writer = ThriftWriter()
         writer.writeListHeader(of: .map, count: rows.count)
         for row in rows {
-            var row = try TableRow(row, columns: declared)
+            let row = try TableRow(row, columns: declared)
             if let column = row.columns.first(where: { !declared.contains($0) }) {
                 throw TableError.unknownColumn(column, table: name, known: known)
             }
-            if row[RowNumbers.column] == nil { row[RowNumbers.column] = .integer(numbers.next(row)) }
-            row.write(to: &writer)
+            row.write(to: &writer, number: row[RowNumbers.column] == nil ? numbers.next(row) : nil)
         }
         return ExtensionResponse(encodedRows: ByteSlice(writer.bytes))
     }

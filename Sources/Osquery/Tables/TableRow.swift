@@ -72,12 +72,18 @@ public struct TableRow: Sendable, Equatable, Encodable, ExpressibleByDictionaryL
     }
 
     /// Writes the row as osqueryd reads it.
-    func write(to writer: inout ThriftWriter) {
+    ///
+    /// - Parameter number: The row's `rowid`, where it has none of its own.
+    func write(to writer: inout ThriftWriter, number: Int64?) {
         let present = values.lazy.filter { !$0.value.isNull }
-        writer.writeMapHeader(from: .string, to: .string, count: present.count)
+        writer.writeMapHeader(from: .string, to: .string, count: present.count + (number == nil ? 0 : 1))
         for (column, value) in present {
             writer.writeString(column)
             writer.writeValue(value)
+        }
+        if let number {
+            writer.writeString(RowNumbers.column)
+            writer.writeString(String(number))
         }
     }
 }

@@ -79,10 +79,21 @@ enum FileChecks {
         }
         let (comments, paths) = (lines.filter(isComment), lines.filter { !isComment($0) && !$0.isEmpty })
         let strange = paths.filter { $0 != path }.compactMap { neverRun(String($0), in: list) }
-        if paths.contains(Substring(path)) { return [.ok("\(list) lists it.")] + strange }
+        let isListed = paths.contains { $0 == path || isDirectory(String($0), above: path) }
+        if isListed { return [.ok("\(list) lists it.")] + strange }
         let isCommentedOut = comments.contains { $0.hasSuffix(path) }
         let ending = isCommentedOut ? ": the line is commented out" : ""
         return [.error("\(list) does not list \(path)\(ending).", remedy)] + strange
+    }
+
+    /// osqueryd runs what is in a directory that is listed, and in those below.
+    private static func isDirectory(_ line: String, above path: String) -> Bool {
+        path.hasPrefix(line.hasSuffix("/") ? line : line + "/")
+    }
+
+    private static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     private static func isComment(_ line: Substring) -> Bool { line.hasPrefix("#") || line.hasPrefix(";") }
@@ -91,7 +102,7 @@ enum FileChecks {
     private static func neverRun(_ path: String, in list: String) -> Finding? {
         let reason =
             access(path, F_OK) != 0
-            ? "which is not there" : path.hasSuffix(".ext") ? nil : "which does not end in .ext"
+            ? "which is not there" : path.hasSuffix(".ext") || isDirectory(path) ? nil : "which does not end in .ext"
         return reason.map { .warning("\(list) names \(path), \($0): osqueryd does not run it.", "sudo editor \(list)") }
     }
 }

@@ -13,6 +13,9 @@ enum FlagChecks {
             findings.append(
                 .error("--disable_extensions: osqueryd runs no extension.", set("--disable_extensions=false")))
         }
+        if flags.isSet("disable_logging") {
+            findings.append(.error("--disable_logging: osqueryd logs nothing.", set("--disable_logging=false")))
+        }
         let loggers = flags.list("logger_plugin")
         if !loggers.contains("journal") {
             let found = loggers.isEmpty ? "not set, and filesystem then" : loggers.joined(separator: ",")
@@ -35,13 +38,13 @@ enum FlagChecks {
             findings.append(
                 .warning(
                     "--extensions_require names \(required.joined(separator: ", ")); this extension's name is \(extensionName). "
-                        + "osqueryd ends when one that it names does not register.",
+                        + "osqueryd waits for it in vain, and goes on.",
                     set("--extensions_require=\(extensionName)")))
         } else if required.count > 1 {
             findings.append(
                 .warning(
-                    "--extensions_require names \(required.joined(separator: ", ")): osqueryd waits for the first, and ends when "
-                        + "one of the others has not registered by then.",
+                    "--extensions_require names \(required.joined(separator: ", ")): osqueryd waits for the first of them, "
+                        + "and not for the others.",
                     set("--extensions_require=\(extensionName)")))
         }
         if flags.isSet("allow_unsafe") {

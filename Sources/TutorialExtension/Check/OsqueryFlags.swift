@@ -10,8 +10,9 @@ struct OsqueryFlags {
 
     init(file: String) throws(SystemError) {
         for line in try readLines(at: file) {
-            guard line.hasPrefix("--") else { continue }
-            let parts = line.dropFirst(2).split(separator: "=", maxSplits: 1)
+            // gflags takes one dash for two.
+            guard line.hasPrefix("-") else { continue }
+            let parts = line.drop { $0 == "-" }.split(separator: "=", maxSplits: 1)
             guard let name = parts.first.map({ String($0.trimmedWhitespace) }) else { continue }
             if parts.count > 1 {
                 values[name] = String(parts[1].trimmedWhitespace)

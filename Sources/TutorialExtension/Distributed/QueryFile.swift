@@ -29,7 +29,9 @@ struct QueryFile: Equatable {
             query = text
             discovery = nil
         }
+        // osqueryd gives up all that it was to do for one empty text (osquery: distributed/distributed.cpp, acceptWork).
         guard query.contains(where: { !$0.isWhitespace }) else { throw .empty }
+        guard discovery?.contains(where: { !$0.isWhitespace }) ?? true else { throw .emptyDiscovery }
     }
 
     /// The name of a file without its ending.
@@ -57,6 +59,7 @@ enum QueryFileError: Error, CustomStringConvertible {
     case badName
     case longName(Int)
     case empty
+    case emptyDiscovery
     case badJSON
     case tooLarge
 
@@ -66,6 +69,7 @@ enum QueryFileError: Error, CustomStringConvertible {
         case .longName(let bytes):
             "The query was not run: its name has \(bytes) bytes, and may have \(QueryFile.maximumName)."
         case .empty: "The file holds no query."
+        case .emptyDiscovery: "The member “discovery” is empty: leave it out, or give it a query."
         case .badJSON: "The file is no JSON object with a member “query”, a string."
         case .tooLarge: "The file has more than \(QueryFile.largest >> 20) MiB."
         }

@@ -19,7 +19,9 @@
         private static let agreeing = (taken: 2, refused: 3)
 
         func verdict(on expected: ExpectedSchedule) async throws(CancellationError) -> Verdict {
-            guard !expected.packs.isEmpty else { return .unknown("it has no schedule and no packs to look for.") }
+            guard expected.packs.contains(where: { !$0.value.isEmpty }) else {
+                return .unknown("it has no query of which it is sure that osqueryd schedules it.")
+            }
             var last = OsqueryConfiguration.State.notRead
             var error: ManagerError?
             var count = 0
