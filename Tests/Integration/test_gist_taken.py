@@ -189,6 +189,11 @@ def test_what_cannot_be_told_is_given_as_long_as_github_answers_and_never_kept(m
     assert manager.refresh() == CONFIG
 
 
+def test_queries_that_run_on_some_hosts_alone_do_not_keep_a_configuration_from_being_good(manager, github, begin, saved):
+    begin()
+    take(manager, github, saved, '{"schedule": {"q": {"query": "SELECT 1", "interval": 5, "platform": "windows"}}}')
+
+
 def test_a_broken_revision_is_logged_once_and_costs_no_rate_limit(manager, github, begin, saved):
     extension = begin()
     take(manager, github, saved)

@@ -15,6 +15,9 @@
         private(set) var packs: [String: [String: String]] = [:]
         /// Packs that the text itself holds: osqueryd has none of them where it has not taken the text.
         private(set) var ownPacks: Set<String> = []
+        /// Whether there are queries, and osqueryd schedules none of them, on whatever host.
+        var schedulesNothing: Bool { queryCount.written > 0 && queryCount.valid == 0 }
+        private var queryCount = (written: 0, valid: 0)
         /// What is wrong with packs that the gist's other files are to hold.
         private(set) var faults: [GistError] = []
 
@@ -27,7 +30,7 @@
             size = text.size
             guard let configuration = JSONElement(text) else { return }
             if let schedule = configuration["schedule"], schedule.kind == .object {
-                packs[Self.main] = Self.queries(schedule)
+                packs[Self.main] = queries(schedule)
             }
             var files: [String] = []
             for (name, pack) in configuration["packs"]?.members ?? [] {
@@ -45,7 +48,7 @@
 
         private mutating func add(_ name: String, _ pack: JSONElement) {
             let queries = pack["queries"]
-            packs[name] = queries?.kind == .object ? Self.queries(queries!) : [:]
+            packs[name] = queries?.kind == .object ? self.queries(queries!) : [:]
         }
 
         private mutating func add(_ name: String, of revision: GistRevision) {
@@ -58,12 +61,17 @@
         }
 
         /// The queries that osqueryd schedules on every host and whatever its version.
-        private static func queries(_ queries: JSONElement) -> [String: String] {
+        private mutating func queries(_ queries: JSONElement) -> [String: String] {
             var found: [String: String] = [:]
-            for (name, query) in queries.members ?? [] where found[name] == nil && !isReserved(name) {
-                guard let members = query.members, let sql = query["query"], sql.kind == .string, let text = sql.string,
-                    !text.isEmpty, !members.contains(where: { ["shard", "platform", "version"].contains($0.name) }),
-                    isValid(query["interval"])
+            for (name, query) in queries.members ?? [] {
+                queryCount.written += 1
+                guard !Self.isReserved(name), let members = query.members, let sql = query["query"],
+                    sql.kind == .string,
+                    let text = sql.string, !text.isEmpty, Self.isValid(query["interval"])
+                else { continue }
+                queryCount.valid += 1
+                guard found[name] == nil,
+                    !members.contains(where: { ["shard", "platform", "version"].contains($0.name) })
                 else { continue }
                 found[name] = text
             }

@@ -19,8 +19,9 @@
         private static let agreeing = (taken: 2, refused: 3)
 
         func verdict(on expected: ExpectedSchedule) async throws(CancellationError) -> Verdict {
-            guard expected.packs.contains(where: { !$0.value.isEmpty }) else {
-                return .unknown("it has no query of which it is sure that osqueryd schedules it.")
+            guard !expected.packs.isEmpty else { return .unknown("it has no schedule and no packs to look for.") }
+            guard !expected.schedulesNothing else {
+                return .unknown("osqueryd schedules none of its queries: each needs SQL, and an interval above 0.")
             }
             var last = OsqueryConfiguration.State.notRead
             var error: ManagerError?
