@@ -160,7 +160,7 @@ package final class JournalWriter: Sendable {
     /// neither takes them, it tries again for as long as osqueryd can be made to wait.
     package func makeSafe(_ place: Place) throws(SystemError) {
         guard case .spool(let count) = place else { return }
-        let deadline = ContinuousClock.now + settings.hold
+        let deadline = Deadline(in: settings.hold)
         var pause = 20
         while true {
             do {
@@ -172,7 +172,7 @@ package final class JournalWriter: Sendable {
                 if isHolding.compareExchange(expected: false, desired: true, ordering: .relaxed).exchanged {
                     report(.holding(error))
                 }
-                if deadline < .now {
+                if deadline.hasPassed {
                     counters.refused.add(1, ordering: .relaxed)
                     throw error
                 }
@@ -214,12 +214,12 @@ package final class JournalWriter: Sendable {
 
     /// Sends the entry within the time for which journald is waited for, or begins to spool. For one call at a time.
     private func sendWhenThereIsRoom(_ entry: OutgoingEntry, _ events: inout [JournalEvent]) -> Place {
-        let deadline = ContinuousClock.now + .milliseconds(Int(settings.wait))
+        let deadline = Deadline(in: .milliseconds(Int(settings.wait)))
         while true {
-            let left = ContinuousClock.now.duration(to: deadline) / .milliseconds(1)
+            let remaining = deadline.remaining
             let descriptors = state.withLock { $0.connection.descriptors }
-            JournalConnection.wait(descriptors, Int32(max(0, left)) + 1, wake: replay.end.descriptor)
-            let isLast = left <= 0 || replay.end.isSet
+            JournalConnection.wait(descriptors, max(1, remaining.pollTimeout), wake: replay.end.descriptor)
+            let isLast = remaining == .zero || replay.end.isSet
             let place: Place? = state.change { state in
                 let outcome = send(entry, &state)
                 let place: Place

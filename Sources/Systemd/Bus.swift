@@ -1,5 +1,6 @@
 import CSystemd
 import Glibc
+import SystemCalls
 
 /// A connection to systemd over D-Bus (sd-bus(3)). Used by one thread at a time.
 final class Bus {
@@ -41,7 +42,7 @@ final class Bus {
     }
 
     /// Makes a call and waits for its answer.
-    func call(_ call: Call, before deadline: ContinuousClock.Instant) throws(SystemdError) -> BusAnswer {
+    func call(_ call: Call, before deadline: Deadline) throws(SystemdError) -> BusAnswer {
         var found: BusAnswer?
         try self.call([call], before: deadline) { (_, answer) in found = answer }
         guard let found else { throw .failed("call \(call.member)", code: EBADMSG) }
@@ -60,7 +61,7 @@ final class Bus {
     ///   - deadline: When all answers must have come.
     ///   - receive: Gets a call's index and its answer, which may be an error of systemd's.
     func call(
-        _ calls: [Call], before deadline: ContinuousClock.Instant,
+        _ calls: [Call], before deadline: Deadline,
         _ receive: (Int, BusAnswer) throws(SystemdError) -> Void
     ) throws(SystemdError) {
         guard let member = calls.first?.member else { return }
@@ -86,7 +87,7 @@ final class Bus {
     }
 
     /// Waits until libsystemd has been answered all that it asks to begin with.
-    private func getReady(before deadline: ContinuousClock.Instant) throws(SystemdError) {
+    private func getReady(before deadline: Deadline) throws(SystemdError) {
         while try SystemdError.check(sd_bus_is_ready(bus), "connect to the system's bus") == 0 {
             let left = try BusAnswer.timeLeft(before: deadline)
             let result = try SystemdError.check(sd_bus_process(bus, nil), "connect to the system's bus")
@@ -97,7 +98,7 @@ final class Bus {
     }
 
     /// Waits until libsystemd has sent all calls.
-    private func flush(_ connection: Int32, before deadline: ContinuousClock.Instant) throws(SystemdError) {
+    private func flush(_ connection: Int32, before deadline: Deadline) throws(SystemdError) {
         while true {
             var queued: UInt64 = 0
             try SystemdError.check(sd_bus_get_n_queued_write(bus, &queued), "send a message")

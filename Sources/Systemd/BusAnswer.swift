@@ -90,7 +90,7 @@ struct BusAnswer {
     /// - Parameter connection: At the beginning of a message.
     /// - Returns: Nil where the message answers no call.
     static func next(
-        on connection: Int32, before deadline: ContinuousClock.Instant
+        on connection: Int32, before deadline: Deadline
     ) throws(SystemdError) -> BusAnswer? {
         var bytes: [UInt8] = []
         try fill(&bytes, to: fixedLength, connection, deadline)
@@ -116,7 +116,7 @@ struct BusAnswer {
     }
 
     private static func fill(
-        _ bytes: inout [UInt8], to count: Int, _ connection: Int32, _ deadline: ContinuousClock.Instant
+        _ bytes: inout [UInt8], to count: Int, _ connection: Int32, _ deadline: Deadline
     ) throws(SystemdError) {
         while bytes.count < count {
             // Also where bytes never cease to come.
@@ -140,7 +140,7 @@ struct BusAnswer {
     /// Waits for an event of poll(2); false where something else has ended the wait.
     @discardableResult
     static func wait(
-        for event: Int32, on connection: Int32, before deadline: ContinuousClock.Instant
+        for event: Int32, on connection: Int32, before deadline: Deadline
     ) throws(SystemdError) -> Bool {
         let left = try timeLeft(before: deadline)
         var descriptor = pollfd(fd: connection, events: Int16(event), revents: 0)
@@ -148,9 +148,8 @@ struct BusAnswer {
     }
 
     /// Milliseconds, one at least.
-    static func timeLeft(before deadline: ContinuousClock.Instant) throws(SystemdError) -> Int32 {
-        let left = ContinuousClock.now.duration(to: deadline) / .milliseconds(1)
-        guard left > 0 else { throw .failed("wait for systemd", code: ETIMEDOUT) }
-        return Int32(left) + 1
+    static func timeLeft(before deadline: Deadline) throws(SystemdError) -> Int32 {
+        guard !deadline.hasPassed else { throw .failed("wait for systemd", code: ETIMEDOUT) }
+        return max(1, deadline.remaining.pollTimeout)
     }
 }

@@ -27,7 +27,7 @@ package final class SystemdManager: Sendable {
         _ selection: Selection, _ properties: Set<UnitProperty> = Set(UnitProperty.allCases)
     ) throws(SystemdError) -> [Unit] {
         let result: Result<[Unit], SystemdError> = connection.withLock { bus in
-            let deadline = ContinuousClock.now + Self.patience
+            let deadline = Deadline(in: Self.patience)
             let isOld = bus != nil
             do throws(SystemdError) {
                 return .success(try Self.units(selection, properties, &bus, deadline))
@@ -47,7 +47,7 @@ package final class SystemdManager: Sendable {
 
     private static func units(
         _ selection: Selection, _ properties: Set<UnitProperty>, _ bus: inout Bus?,
-        _ deadline: ContinuousClock.Instant
+        _ deadline: Deadline
     ) throws(SystemdError) -> [Unit] {
         let connected: Bus
         if let bus { connected = bus } else { connected = try Bus() }
@@ -106,7 +106,7 @@ package final class SystemdManager: Sendable {
 
     /// The units of processes; a process that there is not, or that is in no unit, has none.
     private static func paths(
-        of processes: [UInt32], _ bus: Bus, _ deadline: ContinuousClock.Instant
+        of processes: [UInt32], _ bus: Bus, _ deadline: Deadline
     ) throws(SystemdError) -> [String] {
         let calls = processes.map { process in
             Bus.Call(member: "GetUnitByPID") { (message) throws(SystemdError) in try message.append(process) }
@@ -122,7 +122,7 @@ package final class SystemdManager: Sendable {
 
     /// Adds what the properties tell, which is one call a unit.
     private static func complete(
-        _ listed: [ListedUnit], _ properties: Set<UnitProperty>, _ bus: Bus, _ deadline: ContinuousClock.Instant
+        _ listed: [ListedUnit], _ properties: Set<UnitProperty>, _ bus: Bus, _ deadline: Deadline
     ) throws(SystemdError) -> [Unit] {
         let common = properties.intersection(UnitProperty.common)
         let special = properties.subtracting(UnitProperty.common)

@@ -52,7 +52,7 @@ final class Confirmation: Sendable {
         let synchronization = JournalSynchronization.run(
             atMost: milliseconds, wake: lastMilliseconds == nil ? end.descriptor : -1)
         let wanted = Set(ids)
-        let deadline = ContinuousClock.now + .milliseconds(min(Self.readBackPatience, Int(milliseconds)))
+        let deadline = Deadline(in: .milliseconds(min(Self.readBackPatience, Int(milliseconds))))
         while true {
             let files = JournalFiles(since: Int(since / 1_000_000) - Self.clockSlack)
             var (found, error) = files.find(wanted)
@@ -77,7 +77,7 @@ final class Confirmation: Sendable {
             if files.files.isEmpty, let error { return .impossible(error) }
             if let error { return .undecided(found: found, error) }
             if synchronization == .done { return verdict(on: ids, files, found, since, isPatient) }
-            if deadline < .now || end.isSet(within: Self.readBackPause) { return .undecided(found: found, nil) }
+            if deadline.hasPassed || end.isSet(within: Self.readBackPause) { return .undecided(found: found, nil) }
         }
     }
 

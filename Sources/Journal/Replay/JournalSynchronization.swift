@@ -27,17 +27,16 @@ enum JournalSynchronization {
             (try? UnixAddress.with(path) { connect(connection.rawValue, $0, $1) }) == 0,
             send(connection.rawValue, request, request.count, Int32(MSG_NOSIGNAL)) == request.count
         else { return .unavailable }
-        let deadline = ContinuousClock.now + .milliseconds(Int(milliseconds))
+        let deadline = Deadline(in: .milliseconds(Int(milliseconds)))
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1024)
         while answer.last != 0 {
-            let left = ContinuousClock.now.duration(to: deadline) / .milliseconds(1)
-            guard left > 0 else { return .timedOut }
+            guard !deadline.hasPassed else { return .timedOut }
             var descriptors = [
                 pollfd(fd: connection.rawValue, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
             ]
-            _ = retryingOnInterrupt { Int(poll(&descriptors, 2, Int32(left) + 1)) }
+            _ = retryingOnInterrupt { Int(poll(&descriptors, 2, deadline.remaining.pollTimeout)) }
             if descriptors[0].revents != 0 {
                 let count = recv(connection.rawValue, &buffer, buffer.count, 0)
                 if count <= 0 || answer.count > 1 << 16 { return .unavailable }

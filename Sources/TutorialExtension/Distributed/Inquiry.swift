@@ -40,17 +40,18 @@ struct Inquiry: ~Copyable {
         seconds: Int, _ interruption: borrowing Interruption, showing line: WaitingLine
     ) throws(SystemError) -> Outcome {
         let result = "\(path)/results/\(name).json"
-        let end = ContinuousClock.now + .seconds(seconds)
+        let deadline = Deadline(in: .seconds(seconds))
         while true {
             if let text = try? readFile(at: result, limit: .max) {
                 withdraw()
                 return .result(String(decoding: text, as: UTF8.self))
             }
             if let signal = interruption.signal { return .interrupted(signal) }
-            let rest = end - .now
-            guard rest > .zero else { return .timedOut }
+            guard !deadline.hasPassed else { return .timedOut }
             line.show()
-            wait(for: line.isShown ? min(rest, .seconds(1)) : rest, or: interruption.rawValue)
+            wait(
+                for: line.isShown ? min(deadline.remaining, .seconds(1)) : deadline.remaining, or: interruption.rawValue
+            )
         }
     }
 
@@ -58,11 +59,7 @@ struct Inquiry: ~Copyable {
     private func wait(for duration: Duration, or signals: Int32) {
         let descriptors = [changes.rawValue, signals]
         var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        // Rounded up: a time that is not yet over is not polled away.
-        let milliseconds = (duration / .milliseconds(1)).rounded(.up)
-        guard poll(&polled, nfds_t(polled.count), Int32(clamping: Int(milliseconds))) > 0, polled[0].revents != 0 else {
-            return
-        }
+        guard poll(&polled, nfds_t(polled.count), duration.pollTimeout) > 0, polled[0].revents != 0 else { return }
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { events in
             _ = Glibc.read(changes.rawValue, events.baseAddress, events.count)
         }
