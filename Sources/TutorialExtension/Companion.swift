@@ -40,14 +40,13 @@ enum Companion {
 
     /// Whether a list of extensions has the companion, its file or a directory that it is in, and osqueryd runs that file.
     static func isListed(in list: String) throws(SystemError) -> Bool {
-        try readLines(at: resolved(list)).contains { line in
-            if line.hasPrefix("#") || line.hasPrefix(";") { return false }
-            if fileName(String(line)) == "\(name).ext" { return FileChecks.isRun(String(line)) }
-            // A directory is searched for extensions, with those in it.
+        try ExtensionList(file: resolved(list)).paths.contains { line in
+            if fileName(line) == "\(name).ext" { return FileChecks.isRun(line) }
             let inside = "\(line)/\(name).ext"
             if access(inside, F_OK) == 0 { return FileChecks.isRun(inside) }
-            let directory = resolved(String(line)) + "/"
-            return path.map { resolved($0).hasPrefix(directory) && FileChecks.isRun($0) } ?? false
+            return path.map {
+                ExtensionList.isDirectory(resolved(line), above: resolved($0)) && FileChecks.isRun($0)
+            } ?? false
         }
     }
 

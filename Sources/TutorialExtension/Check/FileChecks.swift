@@ -71,32 +71,25 @@ enum FileChecks {
 
     private static func listed(_ path: String, in list: String) -> [Finding] {
         let remedy = "echo \(path) | sudo tee -a \(list)"
-        let lines: [Substring]
+        let entries: ExtensionList
         do {
-            lines = try readLines(at: list)
+            entries = try ExtensionList(file: list)
         } catch {
             return [.error("osqueryd is told of no extension: \(error)", remedy)]
         }
-        let (comments, paths) = (lines.filter(isComment), lines.filter { !isComment($0) && !$0.isEmpty })
-        let strange = paths.filter { $0 != path }.compactMap { neverRun(String($0), in: list) }
-        let isListed = paths.contains { $0 == path || isDirectory(String($0), above: path) }
-        if isListed { return [.ok("\(list) lists it.")] + strange }
-        let isCommentedOut = comments.contains { $0.hasSuffix(path) }
+        let strange = entries.paths.filter { $0 != path }.compactMap { neverRun($0, in: list) }
+        if entries.paths.contains(where: { $0 == path || ExtensionList.isDirectory($0, above: path) }) {
+            return [.ok("\(list) lists it.")] + strange
+        }
+        let isCommentedOut = entries.comments.contains { $0.hasSuffix(path) }
         let ending = isCommentedOut ? ": the line is commented out" : ""
         return [.error("\(list) does not list \(path)\(ending).", remedy)] + strange
-    }
-
-    /// osqueryd runs what is in a directory that is listed, and in those below.
-    private static func isDirectory(_ line: String, above path: String) -> Bool {
-        path.hasPrefix(line.hasSuffix("/") ? line : line + "/")
     }
 
     private static func isDirectory(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
-
-    private static func isComment(_ line: Substring) -> Bool { line.hasPrefix("#") || line.hasPrefix(";") }
 
     /// Why osqueryd does not run what a line of the list names; of either it says “unsafe permissions”.
     private static func neverRun(_ path: String, in list: String) -> Finding? {
