@@ -37,6 +37,12 @@ package struct JournalSettings: Sendable {
     /// Where a second process of the same unit has its spool, whether there is one or not.
     package static func companionSpool(in spool: String) -> String { "\(spool)/\(companionDirectory)" }
 
+    /// The directories of a spool: its own, and that of a second process of the same unit, where there is one.
+    package static func directories(ofSpool spool: String) -> [String] {
+        let companion = companionSpool(in: spool)
+        return access(companion, F_OK) == 0 ? [spool, companion] : [spool]
+    }
+
     /// Reads the variables.
     ///
     /// - Parameter complain: Called with a sentence for each that has no meaning; its default holds.

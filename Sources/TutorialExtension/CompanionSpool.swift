@@ -14,7 +14,7 @@ final class CompanionSpool: Sendable {
         self.logger = logger
     }
 
-    /// Begins to replay it, on a thread of its own: what is there may take long to read.
+    /// Begins to replay it, on a thread of its own, since reading it may take long.
     func replay() {
         var settings = settings
         let path = JournalSettings.companionSpool(in: settings.spool)
@@ -22,19 +22,17 @@ final class CompanionSpool: Sendable {
         settings.useCompanionSpool()
         // Else the directory above cannot be used, which its own writer says.
         guard settings.spool == path else { return }
-        let logger = logger
-        let journal = JournalWriter(settings, report: { logger.report($0) })
+        let journal = JournalWriter(settings, report: { [logger] in logger.report($0) })
         writer.withLock { $0 = journal }
-        do {
+        let fail: @Sendable (SystemError) -> Void = { [logger] error in
+            logger.error("What is kept at \(path) cannot be replayed now: \(error)")
+        }
+        do throws(SystemError) {
             try BlockingThread.start {
-                do throws(SystemError) {
-                    try journal.start()
-                } catch {
-                    logger.error("What is kept at \(path) cannot be replayed now: \(error)")
-                }
+                do throws(SystemError) { try journal.start() } catch { fail(error) }
             }
         } catch {
-            logger.error("What is kept at \(path) cannot be replayed now: \(error)")
+            fail(error)
         }
     }
 

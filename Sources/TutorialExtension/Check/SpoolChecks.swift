@@ -33,9 +33,7 @@ enum SpoolChecks {
             }
         }
         do {
-            let companion = JournalSettings.companionSpool(in: path)
-            let paths = access(companion, F_OK) == 0 ? [path, companion] : [path]
-            let files = try paths.flatMap { try SpoolListing.files(at: $0) }
+            let files = try JournalSettings.directories(ofSpool: path).flatMap { try SpoolListing.files(at: $0) }
             let entries = files.reduce(0) { $0 + $1.entries }
             let unreadable = files.reduce(0) { $0 + $1.unreadable }
             if unreadable > 0 {

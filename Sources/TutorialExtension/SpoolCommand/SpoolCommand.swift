@@ -24,11 +24,7 @@ struct SpoolCommand: ParsableCommand {
             return path
         }
 
-        /// The spool's directory, and its companion's in that, where there is one.
-        var paths: [String] {
-            let companion = JournalSettings.companionSpool(in: path)
-            return access(companion, F_OK) == 0 ? [path, companion] : [path]
-        }
+        var paths: [String] { JournalSettings.directories(ofSpool: path) }
 
         /// Whether other files there are no reason not to touch it.
         func isOwn(_ path: String) -> Bool { path == settings.spool && settings.isSpoolOwn }
