@@ -203,8 +203,14 @@ def journal():
 
 
 @pytest.fixture
-def manager(tmp_path):
-    manager = Manager(str(tmp_path / "em")).start()
+def manager_class():
+    """What `manager` is, for tests that need more of an osqueryd."""
+    return Manager
+
+
+@pytest.fixture
+def manager(tmp_path, manager_class):
+    manager = manager_class(str(tmp_path / "em")).start()
     yield manager
     manager.stop()
 

@@ -16,10 +16,8 @@ OTHER = '{"schedule": {"other": {"query": "SELECT 2", "interval": 60}}}'
 
 
 @pytest.fixture
-def manager(tmp_path):
-    manager = ConfiguredManager(str(tmp_path / "em")).start()
-    yield manager
-    manager.stop()
+def manager_class():
+    return ConfiguredManager
 
 
 @pytest.fixture

@@ -124,7 +124,6 @@ struct ExtensionLifecycle {
     /// removes the socket.
     private func finish(_ registration: inout Registration, _ reason: EndWatch.Reason?) {
         if reason != nil && !waitsForUs(registration) { registration.socket.holdAnswers() }
-        defer { registration.socket.releaseAnswers() }
         logger.info("The extension ends.", metadata: ["reason": "\(reason.map { "\($0)" } ?? "osqueryd is gone")"])
         if let reason {
             client.disconnect()

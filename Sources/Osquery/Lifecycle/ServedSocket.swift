@@ -45,7 +45,7 @@ struct ServedSocket: ~Copyable {
             name.renew()
             successors.append(successor)
             try successor.start()
-            releaseAnswers()
+            server.releaseAnswers()
             return true
         } catch {
             hasFailed = true
@@ -54,13 +54,10 @@ struct ServedSocket: ~Copyable {
         }
     }
 
-    /// Gives no answers from now on, unless the socket was made again before: until it is, until ``releaseAnswers()``, or for a second.
+    /// Gives no answers from now on, unless the socket was made again before: until it is, until ``stop(within:)``, or for a second.
     func holdAnswers() {
         if successors.isEmpty { server.holdAnswers(for: Self.holdLimit) }
     }
-
-    /// Sends the answers that were held back, and those that follow.
-    func releaseAnswers() { server.releaseAnswers() }
 
     /// Closes connections that nobody uses any more.
     func closeIdleConnections() {
