@@ -17,11 +17,11 @@
     /// task, as after the group's `maximumGracefulShutdownDuration`, ends it after the calls under way. When osqueryd ends the
     /// extension, the service has ended, which by default ends the group.
     public struct ExtensionService: Service {
-        private let planned: Extension
+        private let planned: OsqueryExtension
         private let options: ExtensionOptions
 
         /// A service that runs `planned` with osqueryd's flags.
-        public init(_ planned: Extension, options: ExtensionOptions) {
+        public init(_ planned: OsqueryExtension, options: ExtensionOptions) {
             self.planned = planned
             self.options = options
         }

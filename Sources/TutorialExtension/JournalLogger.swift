@@ -14,11 +14,11 @@ final class JournalLogger: SynchronousLoggerPlugin {
         self.writer = writer
     }
 
-    func logString(_ text: LogText) throws {
+    func logString(_ text: RequestValue) throws {
         try log(text, "OSQUERY_LOG_TYPE=string") { $0.addResultFields(of: text) }
     }
 
-    func logSnapshot(_ text: LogText) throws {
+    func logSnapshot(_ text: RequestValue) throws {
         try log(text, "OSQUERY_LOG_TYPE=snapshot") { $0.addSnapshotFields(of: text) }
     }
 
@@ -32,27 +32,27 @@ final class JournalLogger: SynchronousLoggerPlugin {
         try writer.makeSafe(last)
     }
 
-    func logInit(_ processName: LogText) throws {
+    func logInit(_ processName: RequestValue) throws {
         if processName.count > 0 { identifier.withLock { $0 = processName.description } }
         try log(processName, "OSQUERY_LOG_TYPE=init")
     }
 
-    func logHealth(_ text: LogText) throws {
+    func logHealth(_ text: RequestValue) throws {
         try log(text, "OSQUERY_LOG_TYPE=health")
     }
 
-    func logEvent(_ text: LogText) throws {
+    func logEvent(_ text: RequestValue) throws {
         try log(text, "OSQUERY_LOG_TYPE=event")
     }
 
     private func log(
-        _ text: LogText, _ type: StaticString, _ addFields: (inout JournalEntry) -> Void = { _ in }
+        _ text: RequestValue, _ type: StaticString, _ addFields: (inout JournalEntry) -> Void = { _ in }
     ) throws(SystemError) {
         try writer.makeSafe(try write(text, type, "PRIORITY=6", addFields))
     }
 
     private func write(
-        _ text: LogText, _ type: StaticString, _ priority: StaticString, _ addFields: (inout JournalEntry) -> Void
+        _ text: RequestValue, _ type: StaticString, _ priority: StaticString, _ addFields: (inout JournalEntry) -> Void
     ) throws(SystemError) -> JournalWriter.Place {
         var entry = JournalEntry()
         entry.add(priority)
@@ -62,7 +62,7 @@ final class JournalLogger: SynchronousLoggerPlugin {
         entry.addTruncation()
         var result = Result<JournalWriter.Place, SystemError>.success(.journal)
         // Where the text stands in the message it is the logger's alone while the logger is called.
-        text.bytes.withPrefix("MESSAGE=") { field in
+        text.slice.withPrefix("MESSAGE=") { field in
             result = Result { () throws(SystemError) in try writer.write(entry, message: field) }
         }
         return try result.get()

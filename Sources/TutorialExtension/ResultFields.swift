@@ -7,13 +7,13 @@ extension JournalEntry {
     ///
     /// Text that is no JSON object makes no fields, one that breaks off those of its first members. Of members that make
     /// the same field the last one counts, as most readers of JSON have it; decorations keep all.
-    mutating func addResultFields(of text: LogText) {
-        addFields(of: JSONText(text.bytes), isSnapshot: false)
+    mutating func addResultFields(of text: RequestValue) {
+        addFields(of: JSONText(text.slice), isSnapshot: false)
     }
 
     /// The same for a snapshot, whose rows are stepped over likewise.
-    mutating func addSnapshotFields(of text: LogText) {
-        addFields(of: JSONText(text.bytes), isSnapshot: true)
+    mutating func addSnapshotFields(of text: RequestValue) {
+        addFields(of: JSONText(text.slice), isSnapshot: true)
     }
 
     private mutating func addFields(of json: JSONText, isSnapshot: Bool) {

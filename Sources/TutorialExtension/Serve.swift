@@ -52,10 +52,10 @@ struct Serve: ParsableCommand {
 
     private static func makeExtension(
         _ plugins: Plugins, _ logger: Logger, _ activity: ExtensionActivity, _ companionSpool: CompanionSpool
-    ) -> Extension {
+    ) -> OsqueryExtension {
         let all = plugins.chosen(Environment[.plugins])
         let isCompanion = Companion.isThisProcess
-        var tutorial = Extension(
+        var tutorial = OsqueryExtension(
             name: isCompanion ? Companion.name : TutorialExtension.name, version: Version.current,
             plugins: isCompanion ? Companion.part(of: all) : all, logger: logger, activity: activity)
         if isCompanion { return tutorial }

@@ -21,12 +21,12 @@ func fuzzJSON(_ input: UnsafeRawBufferPointer) {
     }
     JSONText(text).forEachMember(behind: "snapshot", check)
     JSONText(text).forEachMember(but: "columns", shortest: 0, check)
-    for line in StatusLine.lines(of: LogText(text)) {
+    for line in StatusLine.lines(of: RequestValue(text)) {
         precondition(line.text.count <= text.count)
         _ = (line.messageText, line.severity, line.sourceLine)
     }
-    for part in LogText(text).batchElements() { precondition(part.count <= text.count) }
-    _ = try? QueryContext(LogText(text))
+    for part in RequestValue(text).batchElements() { precondition(part.count <= text.count) }
+    _ = try? QueryContext(RequestValue(text))
     if let root = JSONElement(text) { walk(root, depth: 0) }
 }
 

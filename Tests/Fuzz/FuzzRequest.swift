@@ -22,15 +22,15 @@ private let processor = ExtensionProcessor(uuid: 1, plugins: [Logger(), Table()]
 private struct Logger: LoggerPlugin {
     let name = "l"
 
-    func logString(_ text: LogText) { use(text) }
-    func logSnapshot(_ text: LogText) { use(text) }
-    func logInit(_ processName: LogText) { use(processName) }
+    func logString(_ text: RequestValue) { use(text) }
+    func logSnapshot(_ text: RequestValue) { use(text) }
+    func logInit(_ processName: RequestValue) { use(processName) }
 
     func logStatus(_ lines: [StatusLine]) {
         for line in lines { _ = (line.messageText, line.sourceFile, line.sourceLine, line.host, line.time) }
     }
 
-    private func use(_ text: LogText) {
+    private func use(_ text: RequestValue) {
         text.withBytes { precondition($0.byteCount == text.count) }
     }
 }

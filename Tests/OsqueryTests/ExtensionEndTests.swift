@@ -10,7 +10,7 @@ import Testing
         defer { manager.stop() }
         let options = try #require(ExtensionOptions(spelledAsByOsqueryd: ["--socket", manager.socketPath]))
         let end = try ExtensionEnd()
-        let running = Extension(name: "test", version: "1.0.0", plugins: [RecordingLogger()])
+        let running = OsqueryExtension(name: "test", version: "1.0.0", plugins: [RecordingLogger()])
         let hasEnded = Lock(false)
         try BlockingThread.start {
             #expect(throws: Never.self) { try running.run(options, until: end) }

@@ -68,7 +68,7 @@ import Testing
     @Test("a status line tells its members")
     func members() {
         let line = StatusLine(
-            LogText(#"{"s":2,"f":"a.cpp","i":410,"m":"say \"hi\"","h":"web-01","c":"Mon Nov 23","u":1795426451}"#))
+            RequestValue(#"{"s":2,"f":"a.cpp","i":410,"m":"say \"hi\"","h":"web-01","c":"Mon Nov 23","u":1795426451}"#))
         #expect(line.severity == .error)
         #expect(line.sourceFile == "a.cpp")
         #expect(line.sourceLine == 410)
@@ -80,7 +80,7 @@ import Testing
     @Test("a line without members, or with strange ones, has none")
     func strangeMembers() {
         for text in ["", "{", "[]", #"{"s":9,"i":"x"}"#, #"{"s":"","u":{}}"#, #"{"s":22}"#] {
-            let line = StatusLine(LogText(text))
+            let line = StatusLine(RequestValue(text))
             #expect(line.severity == nil)
             #expect(line.sourceLine == nil)
             #expect(line.time == nil)

@@ -20,17 +20,17 @@ final class RecordingLogger: LoggerPlugin {
         self.suspends = suspends
     }
 
-    func logString(_ text: LogText) async throws { try await add("string", text) }
-    func logSnapshot(_ text: LogText) async throws { try await add("snapshot", text) }
-    func logInit(_ processName: LogText) async throws { try await add("init", processName) }
-    func logHealth(_ text: LogText) async throws { try await add("health", text) }
-    func logEvent(_ text: LogText) async throws { try await add("event", text) }
+    func logString(_ text: RequestValue) async throws { try await add("string", text) }
+    func logSnapshot(_ text: RequestValue) async throws { try await add("snapshot", text) }
+    func logInit(_ processName: RequestValue) async throws { try await add("init", processName) }
+    func logHealth(_ text: RequestValue) async throws { try await add("health", text) }
+    func logEvent(_ text: RequestValue) async throws { try await add("event", text) }
 
     func logStatus(_ lines: [StatusLine]) async throws {
         for line in lines { try await add("status", line.text) }
     }
 
-    private func add(_ kind: String, _ text: LogText) async throws {
+    private func add(_ kind: String, _ text: RequestValue) async throws {
         if suspends { await Task.yield() }
         if fails { throw Refusal() }
         recorded.withLock { $0.append("\(kind): \(text)") }

@@ -108,7 +108,7 @@ private struct Wrong<Row: Encodable & Sendable>: TablePlugin {
     @Test func theContextAnswersWhatAPluginAsks() throws {
         let text =
             #"{"constraints":[{"name":"pid","list":[{"op":2,"expr":"7"},{"op":2,"expr":"x"},{"op":4,"expr":"3"}],"affinity":"INTEGER"}],"colsUsed":["pid","na\u006de"]}"#
-        let query = try QueryContext(LogText(text))
+        let query = try QueryContext(RequestValue(text))
         #expect(query.expressions(of: "pid") == ["7", "x"])
         #expect(query.numbers(of: "pid", as: Int32.self) == [7])
         #expect(query.numbers(of: "pid", .greaterThan, as: UInt8.self) == [3])

@@ -36,6 +36,6 @@ struct Main {
     static func main() throws {
         let options = ExtensionOptions.parseOrExit()
         let path = getenv("CONFIG_FOLDER").map { String(cString: $0) } ?? "/etc/osquery"
-        try Extension(name: "folder_config", version: "1.0.0", plugins: [FolderConfig(path: path)]).run(options)
+        try OsqueryExtension(name: "folder_config", version: "1.0.0", plugins: [FolderConfig(path: path)]).run(options)
     }
 }

@@ -26,6 +26,6 @@ final class OneQuestion: DistributedPlugin {
 struct Main {
     static func main() throws {
         let options = ExtensionOptions.parseOrExit()
-        try Extension(name: "one_question", version: "1.0.0", plugins: [OneQuestion()]).run(options)
+        try OsqueryExtension(name: "one_question", version: "1.0.0", plugins: [OneQuestion()]).run(options)
     }
 }

@@ -6,14 +6,14 @@ struct FileLogger: LoggerPlugin {
     let name = "file_logger"
     let path: String
 
-    func logString(_ text: LogText) throws { try append("result", text) }
-    func logSnapshot(_ text: LogText) throws { try append("snapshot", text) }
+    func logString(_ text: RequestValue) throws { try append("result", text) }
+    func logSnapshot(_ text: RequestValue) throws { try append("snapshot", text) }
 
     func logStatus(_ lines: [StatusLine]) throws {
         for line in lines { try append("status", line.text) }
     }
 
-    private func append(_ kind: String, _ text: LogText) throws {
+    private func append(_ kind: String, _ text: RequestValue) throws {
         guard let file = fopen(path, "a") else { throw FileError(path: path) }
         defer { fclose(file) }
         fputs("\(kind) \(text)\n", file)
@@ -31,6 +31,6 @@ struct Main {
     static func main() throws {
         let options = ExtensionOptions.parseOrExit()
         let path = getenv("FILE_LOGGER_PATH").map { String(cString: $0) } ?? "/var/log/osquery-results.log"
-        try Extension(name: "file_logger", version: "1.0.0", plugins: [FileLogger(path: path)]).run(options)
+        try OsqueryExtension(name: "file_logger", version: "1.0.0", plugins: [FileLogger(path: path)]).run(options)
     }
 }

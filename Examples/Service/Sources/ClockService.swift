@@ -33,7 +33,7 @@ struct ClockTable: TablePlugin {
 struct Main {
     static func main() async throws {
         let clock = Clock()
-        let planned = Extension(name: "clock", version: "1.0.0", plugins: [ClockTable(clock: clock)])
+        let planned = OsqueryExtension(name: "clock", version: "1.0.0", plugins: [ClockTable(clock: clock)])
         let service = ExtensionService(planned, options: ExtensionOptions.parseOrExit())
         var configuration = ServiceGroupConfiguration(
             services: [

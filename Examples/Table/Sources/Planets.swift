@@ -25,6 +25,6 @@ struct Planets: TablePlugin {
 @main
 struct Main {
     static func main() throws {
-        try Extension(name: "planets", version: "1.0.0", plugins: [Planets()]).run()
+        try OsqueryExtension(name: "planets", version: "1.0.0", plugins: [Planets()]).run()
     }
 }

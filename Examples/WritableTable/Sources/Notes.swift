@@ -39,6 +39,6 @@ final class Notes: WritableTablePlugin {
 struct Main {
     static func main() throws {
         let options = ExtensionOptions.parseOrExit()
-        try Extension(name: "notes", version: "1.0.0", plugins: [Notes()]).run(options)
+        try OsqueryExtension(name: "notes", version: "1.0.0", plugins: [Notes()]).run(options)
     }
 }

@@ -48,8 +48,8 @@ public struct DistributedResult: Sendable, Equatable {
 
     /// Reads the `results` of a request: `queries`, `statuses`, `messages` and `stats`, each by the names of queries. A query
     /// without rows may have `""` for them; numbers may be strings. In order of the names.
-    static func results(_ text: LogText) throws(DistributedError) -> [DistributedResult] {
-        guard let root = JSONElement(text.bytes.escapingInvalidUTF8), root.members != nil else {
+    static func results(_ text: RequestValue) throws(DistributedError) -> [DistributedResult] {
+        guard let root = JSONElement(text.slice.escapingInvalidUTF8), root.members != nil else {
             throw .badResults(text.description)
         }
         var results: [String: DistributedResult] = [:]

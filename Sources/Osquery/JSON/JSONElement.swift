@@ -28,7 +28,7 @@ package struct JSONElement: Sendable {
     package var kind: JSONValue.Kind { value.kind }
 
     /// The value's text, a string's with its quotes.
-    package var source: String { LogText(text).part(value).description }
+    package var source: String { RequestValue(text).part(value).description }
 
     /// A string's value, or a number's, `true`'s or `false`'s text; nil for `null`, objects and arrays.
     package var string: String? {
@@ -68,9 +68,9 @@ package struct JSONElement: Sendable {
     }
 }
 
-extension LogText {
+extension RequestValue {
     /// A string that is a member of the JSON object which this text is.
     package func jsonMember(_ name: String) -> String? {
-        JSONElement(bytes)?[name]?.string
+        JSONElement(slice)?[name]?.string
     }
 }

@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// ```swift
 /// let activity = ExtensionActivity()
-/// let hello = Extension(name: "hello", version: "1.0.0", plugins: [Status(activity)], activity: activity)
+/// let hello = OsqueryExtension(name: "hello", version: "1.0.0", plugins: [Status(activity)], activity: activity)
 /// ```
 public final class ExtensionActivity: Sendable {
     private let registrationCounter = Atomic<Int>(0)

@@ -24,7 +24,7 @@ package struct ExtensionEnd: Sendable {
     }
 }
 
-extension Extension {
+extension OsqueryExtension {
     /// ``run(_:)`` without signals: until osqueryd, the parent's end or `end` says so.
     package func run(_ options: ExtensionOptions, until end: ExtensionEnd) throws(ExtensionError) {
         var lifecycle = ExtensionLifecycle(self, options, end.watch)

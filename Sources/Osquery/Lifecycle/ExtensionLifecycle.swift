@@ -4,7 +4,7 @@ import SystemCalls
 
 /// The life of a registered extension, on the thread that calls ``run()``.
 struct ExtensionLifecycle {
-    private let description: Extension
+    private let description: OsqueryExtension
     private let interval: Duration
     private let timeout: Duration
     private let end: EndWatch
@@ -16,7 +16,7 @@ struct ExtensionLifecycle {
     /// What was last said of osqueryd, so that the same is not said again at each interval.
     private var said: String?
 
-    init(_ description: Extension, _ options: ExtensionOptions, _ end: EndWatch) {
+    init(_ description: OsqueryExtension, _ options: ExtensionOptions, _ end: EndWatch) {
         self.description = description
         self.end = end
         interval = options.pause

@@ -15,7 +15,7 @@ struct Registrar {
     /// Sockets that may turn out to be taken by something else, each of which costs a new number.
     private static let mostSockets = 3
 
-    private let description: Extension
+    private let description: OsqueryExtension
     private let client: ExtensionManagerClient
     private let end: EndWatch
     /// How long a refusal may last: a dead predecessor of the same name is listed until two pings have failed, each of which
@@ -24,7 +24,7 @@ struct Registrar {
     private let logger: Logger
 
     init(
-        _ description: Extension, _ client: ExtensionManagerClient, _ end: EndWatch, timeout: Duration,
+        _ description: OsqueryExtension, _ client: ExtensionManagerClient, _ end: EndWatch, timeout: Duration,
         interval: Duration
     ) {
         self.description = description

@@ -23,19 +23,19 @@ public protocol LoggerPlugin: ExtensionPlugin {
     var features: LoggerFeatures { get }
 
     /// A result: one row (`--logger_event_type=true`, the default) or one batch of added and removed rows, as JSON.
-    func logString(_ text: LogText) async throws
+    func logString(_ text: RequestValue) async throws
     /// The whole result of a snapshot query, as JSON; may be many megabytes.
-    func logSnapshot(_ text: LogText) async throws
+    func logSnapshot(_ text: RequestValue) async throws
     /// osqueryd's own log lines, in order.
     func logStatus(_ lines: [StatusLine]) async throws
     /// osqueryd starts logging. Called once, and not again when the extension was restarted.
     ///
     /// - Parameter processName: Who logs, `osqueryd` mostly.
-    func logInit(_ processName: LogText) async throws
+    func logInit(_ processName: RequestValue) async throws
     /// A report on osqueryd's health. Logged like a result, unless said otherwise.
-    func logHealth(_ text: LogText) async throws
+    func logHealth(_ text: RequestValue) async throws
     /// An event, which comes only with the feature ``LoggerFeatures/events``. Logged like a result, unless said otherwise.
-    func logEvent(_ text: LogText) async throws
+    func logEvent(_ text: RequestValue) async throws
 }
 
 extension LoggerPlugin {
@@ -46,15 +46,15 @@ extension LoggerPlugin {
     public var features: LoggerFeatures { .statusLines }
 
     /// Nothing is done.
-    public func logInit(_ processName: LogText) async throws {}
+    public func logInit(_ processName: RequestValue) async throws {}
 
     /// Logged like a result.
-    public func logHealth(_ text: LogText) async throws {
+    public func logHealth(_ text: RequestValue) async throws {
         try await logString(text)
     }
 
     /// Logged like a result.
-    public func logEvent(_ text: LogText) async throws {
+    public func logEvent(_ text: RequestValue) async throws {
         try await logString(text)
     }
 

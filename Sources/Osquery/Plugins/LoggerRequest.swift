@@ -3,14 +3,14 @@ import Thrift
 /// What osqueryd asks of a logger. The kinds are told apart as osquery's own SDK does, by the key that is there
 /// (osquery: core/plugins/logger.cpp, LoggerPlugin::call).
 enum LoggerRequest {
-    case string(LogText)
-    case batch([LogText])
-    case snapshot(LogText)
-    case health(LogText)
+    case string(RequestValue)
+    case batch([RequestValue])
+    case snapshot(RequestValue)
+    case health(RequestValue)
     /// Older osqueryd sends what was said before the logger was there along with it.
-    case initialize(LogText, [StatusLine]?)
+    case initialize(RequestValue, [StatusLine]?)
     case status([StatusLine])
-    case event(LogText)
+    case event(RequestValue)
     case features
     /// What it is that no logger knows, as the rest of a sentence.
     case unknown(String)
@@ -35,7 +35,7 @@ enum LoggerRequest {
         } else if let text = entries.event {
             self = .event(text)
         } else if let action = entries.action {
-            self = action.bytes == "features" ? .features : .unknown("action “\(action)”; it knows “features”.")
+            self = action.slice == "features" ? .features : .unknown("action “\(action)”; it knows “features”.")
         } else {
             self = .unknown(
                 "request with the keys \(request.keys); it knows string, string_batch, snapshot, health, init, status with "
@@ -45,11 +45,11 @@ enum LoggerRequest {
 
     /// The entries besides `string` that mean something to a logger.
     private struct Entries {
-        var batch, snapshot, health, initialize, status, log, event, action: LogText?
+        var batch, snapshot, health, initialize, status, log, event, action: RequestValue?
 
         init(_ request: PluginRequest) {
             request.forEachEntry { key, value in
-                let text = LogText(value)
+                let text = RequestValue(value)
                 if key == "log" {
                     log = text
                 } else if key == "status" {
@@ -77,22 +77,22 @@ extension LoggerFeatures {
     var response: ExtensionResponse { ExtensionResponse(status: ExtensionStatus(code: rawValue)) }
 }
 
-extension LogText {
+extension RequestValue {
     /// The texts of a `string_batch`: the strings of a JSON array. Text that is no such array is one text, whole.
-    func batchElements() -> [LogText] {
+    func batchElements() -> [RequestValue] {
         var scanner = JSONScanner()
-        guard withBytes({ scanner.peek(in: $0) }) == UInt8(ascii: "["), let elements = JSONText(bytes).elements() else {
+        guard withBytes({ scanner.peek(in: $0) }) == UInt8(ascii: "["), let elements = JSONText(slice).elements() else {
             return [self]
         }
         return elements.map { element in
             guard element.hasEscapes else {
-                return element.kind == .string ? LogText(bytes[element.range]) : part(element)
+                return element.kind == .string ? RequestValue(slice[element.range]) : part(element)
             }
             let unescaped = ByteBuffer(capacity: element.range.count)
             withBytes { text in
                 element.forEachPiece(in: text) { piece in piece.withUnsafeBytes { unescaped.append($0) } }
             }
-            return LogText(unescaped[0..<unescaped.count])
+            return RequestValue(unescaped[0..<unescaped.count])
         }
     }
 }

@@ -40,9 +40,9 @@ public struct PluginRequest: Sendable {
     }
 
     /// The value of `key`, as it came.
-    public subscript(key: StaticString) -> LogText? {
-        var value: LogText?
-        forEachEntry { if value == nil, $0 == key { value = LogText($1) } }
+    public subscript(key: StaticString) -> RequestValue? {
+        var value: RequestValue?
+        forEachEntry { if value == nil, $0 == key { value = RequestValue($1) } }
         return value
     }
 

@@ -12,19 +12,19 @@ public struct StatusLine: Sendable {
     }
 
     /// The line's JSON, exactly as it came.
-    public let text: LogText
+    public let text: RequestValue
     /// How grave; nil where the text does not tell.
     public let severity: Severity?
     package let file, line, message, hostIdentifier, calendarTime, unixTime: JSONValue?
 
     /// The line that `text` is; members that it lacks are nil.
-    public init(_ text: LogText) {
+    public init(_ text: RequestValue) {
         var members = Members()
-        JSONText(text.bytes).forEachMember { members.take($1, $2, in: $0) }
+        JSONText(text.slice).forEachMember { members.take($1, $2, in: $0) }
         self.init(text, members)
     }
 
-    private init(_ text: LogText, _ members: Members) {
+    private init(_ text: RequestValue, _ members: Members) {
         self.text = text
         severity = members.severity
         file = members.values[Member.file.index]
@@ -93,9 +93,9 @@ extension StatusLine {
     /// The lines of a status request: the elements of an array; osqueryd 2.x sent `{"":{…},"":{…}}`.
     ///
     /// Text that is neither is one line, whole.
-    static func lines(of text: LogText) -> [StatusLine] {
+    static func lines(of text: RequestValue) -> [StatusLine] {
         if let lines = objects(of: text) { return lines }
-        guard let elements = JSONText(text.bytes).elements() else { return [StatusLine(text)] }
+        guard let elements = JSONText(text.slice).elements() else { return [StatusLine(text)] }
         let isObject = text.withBytes { bytes in
             var scanner = JSONScanner()
             return scanner.peek(in: bytes) == UInt8(ascii: "{")
@@ -108,7 +108,7 @@ extension StatusLine {
     private static let usualLength = 128
 
     /// The lines of an array of objects, which it nearly always is, in one pass; nil where it is anything else.
-    private static func objects(of text: LogText) -> [StatusLine]? {
+    private static func objects(of text: RequestValue) -> [StatusLine]? {
         var lines: [StatusLine] = []
         lines.reserveCapacity(text.count / usualLength + 1)
         let isArray = text.withBytes { bytes in
@@ -125,7 +125,7 @@ extension StatusLine {
                         { members.take($1, $2, in: $0) })
                 else { return false }
                 scanner = JSONScanner(at: start + lineScanner.position)
-                lines.append(StatusLine(LogText(text.bytes[start..<scanner.position]), members))
+                lines.append(StatusLine(RequestValue(text.slice[start..<scanner.position]), members))
                 return true
             } && scanner.isAtEnd(of: bytes)
         }
@@ -140,10 +140,10 @@ extension StatusLine.Severity {
     }
 }
 
-extension LogText {
+extension RequestValue {
     /// The bytes of a value within this text, a string's with its quotes.
-    func part(_ value: JSONValue) -> LogText {
+    func part(_ value: JSONValue) -> RequestValue {
         let quotes = value.kind == .string ? 1 : 0
-        return LogText(bytes[value.range.lowerBound - quotes..<value.range.upperBound + quotes])
+        return RequestValue(slice[value.range.lowerBound - quotes..<value.range.upperBound + quotes])
     }
 }

@@ -7,12 +7,12 @@ package protocol SynchronousPlugin: ExtensionPlugin {
 
 /// A logger that never suspends; its functions are those of ``LoggerPlugin``.
 package protocol SynchronousLoggerPlugin: LoggerPlugin, SynchronousPlugin {
-    func logString(_ text: LogText) throws
-    func logSnapshot(_ text: LogText) throws
+    func logString(_ text: RequestValue) throws
+    func logSnapshot(_ text: RequestValue) throws
     func logStatus(_ lines: [StatusLine]) throws
-    func logInit(_ processName: LogText) throws
-    func logHealth(_ text: LogText) throws
-    func logEvent(_ text: LogText) throws
+    func logInit(_ processName: RequestValue) throws
+    func logHealth(_ text: RequestValue) throws
+    func logEvent(_ text: RequestValue) throws
 }
 
 extension SynchronousLoggerPlugin {

@@ -37,12 +37,12 @@ public struct QueryContext: Sendable {
 
     /// Reads the `context` of a request (osquery: core/tables.cpp, TablePlugin::setRequestFromContext). An empty list of
     /// constraints was `""` in older versions, and `op` a string.
-    init(_ context: LogText?) throws(TableError) {
+    init(_ context: RequestValue?) throws(TableError) {
         guard let context else {
             self.init()
             return
         }
-        guard let root = JSONElement(context.bytes), let members = root.members else {
+        guard let root = JSONElement(context.slice), let members = root.members else {
             throw .badRequest("its context is no JSON object: \(context.description.prefix(200))")
         }
         var constraints: [String: [Constraint]] = [:]

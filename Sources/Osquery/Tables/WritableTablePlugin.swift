@@ -79,7 +79,7 @@ struct RowChangeRequest: Sendable {
     /// The values, which come in the order of the columns.
     var row: TableRow {
         get throws(TableError) {
-            guard let text = request["json_value_array"], let values = JSONElement(text.bytes)?.elements else {
+            guard let text = request["json_value_array"], let values = JSONElement(text.slice)?.elements else {
                 throw .badRequest("“json_value_array” is no JSON array")
             }
             guard values.count >= columns.count else {

@@ -22,9 +22,9 @@ struct QueryFile: Equatable {
         name = Self.name(of: fileName)
         guard name.utf8.count <= Self.maximumName else { throw .longName(name.utf8.count) }
         if fileName.hasSuffix(".json") {
-            guard let query = LogText(text).jsonMember("query") else { throw .badJSON }
+            guard let query = RequestValue(text).jsonMember("query") else { throw .badJSON }
             self.query = query
-            discovery = LogText(text).jsonMember("discovery")
+            discovery = RequestValue(text).jsonMember("discovery")
         } else {
             query = text
             discovery = nil

@@ -37,12 +37,12 @@ func call(_ text: String) -> ByteSlice {
 
 struct Nothing: SynchronousLoggerPlugin {
     let name = "journal"
-    func logString(_ text: LogText) {}
-    func logSnapshot(_ text: LogText) {}
+    func logString(_ text: RequestValue) {}
+    func logSnapshot(_ text: RequestValue) {}
     func logStatus(_ lines: [StatusLine]) {}
-    func logInit(_ processName: LogText) {}
-    func logHealth(_ text: LogText) {}
-    func logEvent(_ text: LogText) {}
+    func logInit(_ processName: RequestValue) {}
+    func logHealth(_ text: RequestValue) {}
+    func logEvent(_ text: RequestValue) {}
 }
 
 func message(_ bytes: ByteSlice) -> Message {

@@ -4,9 +4,9 @@ public import Logging
 /// An osquery extension: a process of its own whose plugins osqueryd, or osqueryi, calls.
 ///
 /// ```swift
-/// try Extension(name: "hello", version: "1.0.0", plugins: [HelloLogger()]).run()
+/// try OsqueryExtension(name: "hello", version: "1.0.0", plugins: [HelloLogger()]).run()
 /// ```
-public struct Extension: Sendable {
+public struct OsqueryExtension: Sendable {
     /// The name under which osqueryd lists the extension; no two may have the same.
     public let name: String
     /// The extension's own version, which osqueryd lists.
