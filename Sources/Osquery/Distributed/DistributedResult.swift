@@ -86,14 +86,22 @@ extension JSONElement {
 }
 
 /// Why results cannot be taken.
-public enum DistributedError: Error, Equatable, CustomStringConvertible {
-    /// What osqueryd sent as results is no JSON object.
-    case badResults(String)
+public struct DistributedError: Error, Equatable, CustomStringConvertible {
+    /// A kind of failure. More may come, so a `switch` over codes has a `default`.
+    public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// The code's name.
+        public let description: String
 
+        /// What osqueryd sent as results is not a JSON object.
+        public static let badResults = Code(description: "badResults")
+    }
+
+    /// The kind of failure.
+    public let code: Code
     /// What went wrong, as a sentence.
-    public var description: String {
-        switch self {
-        case .badResults(let text): "The results are no JSON object: \(text.prefix(200))"
-        }
+    public let description: String
+
+    static func badResults(_ text: String) -> DistributedError {
+        DistributedError(code: .badResults, description: "The results are not a JSON object: \(text.prefix(200))")
     }
 }

@@ -44,15 +44,25 @@ extension ConfigPlugin {
 }
 
 /// Why there is no configuration.
-public enum ConfigError: Error, Equatable, CustomStringConvertible {
-    /// The plugin brings no packs.
-    case noPacks(plugin: String, pack: String)
+public struct ConfigError: Error, Equatable, CustomStringConvertible {
+    /// A kind of failure. More may come, so a `switch` over codes has a `default`.
+    public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// The code's name.
+        public let description: String
 
+        /// The plugin has no packs.
+        public static let noPacks = Code(description: "noPacks")
+    }
+
+    /// The kind of failure.
+    public let code: Code
     /// What went wrong, as a sentence.
-    public var description: String {
-        switch self {
-        case .noPacks(let plugin, let pack):
-            "The config plugin “\(plugin)” brings no packs: write the pack “\(pack)” into the configuration itself."
-        }
+    public let description: String
+
+    static func noPacks(plugin: String, pack: String) -> ConfigError {
+        ConfigError(
+            code: .noPacks,
+            description:
+                "The config plugin “\(plugin)” has no packs: write the pack “\(pack)” into the configuration itself.")
     }
 }

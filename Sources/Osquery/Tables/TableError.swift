@@ -1,41 +1,48 @@
 /// Why a table could not do what osqueryd asks for.
-public enum TableError: Error, Equatable, CustomStringConvertible {
-    /// The request is none of osqueryd's; the text goes on behind “The request is not understood: ”.
-    case badRequest(String)
-    /// A value is no row; the text says why, as a sentence.
-    case notARow(String)
-    /// A row has a column that the table does not declare.
-    case unknownColumn(String, table: String, known: [String])
-    /// ``TablePlugin/primaryKey`` names a column that the table does not declare.
-    case unknownKeyColumn(String, table: String, known: [String])
+public struct TableError: Error, Equatable, CustomStringConvertible {
+    /// A kind of failure. More may come, so a `switch` over codes has a `default`.
+    public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// The code's name.
+        public let description: String
 
-    /// What went wrong, as a sentence.
-    public var description: String {
-        switch self {
-        case .badRequest(let why): "The request is not understood: \(why)."
-        case .notARow(let why): why
-        case .unknownColumn(let column, let table, let known):
-            "A row of the table “\(table)” has a column “\(column)”, which the table does not declare; it declares "
-                + known.joined(separator: ", ") + "."
-        case .unknownKeyColumn(let column, let table, let known):
-            "The primary key of the table “\(table)” names a column “\(column)”, which the table does not declare; it declares "
-                + known.joined(separator: ", ") + "."
-        }
+        /// The request is not one of osqueryd's.
+        public static let badRequest = Code(description: "badRequest")
+        /// A value cannot be a row.
+        public static let notARow = Code(description: "notARow")
+        /// A row has a column that the table does not declare.
+        public static let unknownColumn = Code(description: "unknownColumn")
+        /// ``TablePlugin/primaryKey`` names a column that the table does not declare.
+        public static let unknownKeyColumn = Code(description: "unknownKeyColumn")
     }
-}
 
-/// How a writable table refuses a change.
-public enum RowChangeError: Error, Equatable, CustomStringConvertible {
-    /// The table, or this row, may not be changed.
-    case readOnly
-    /// The change breaks a constraint of the table.
-    case constraint
-
+    /// The kind of failure.
+    public let code: Code
     /// What went wrong, as a sentence.
-    public var description: String {
-        switch self {
-        case .readOnly: "The row may not be changed."
-        case .constraint: "The change breaks a constraint of the table."
-        }
+    public let description: String
+
+    /// - Parameter why: What is wrong with the request, as the end of a sentence.
+    static func badRequest(_ why: String) -> TableError {
+        TableError(code: .badRequest, description: "The request is not understood: \(why).")
+    }
+
+    /// - Parameter why: Why a value cannot be a row, as a sentence.
+    static func notARow(_ why: String) -> TableError {
+        TableError(code: .notARow, description: why)
+    }
+
+    static func unknownColumn(_ column: String, table: String, known: [String]) -> TableError {
+        TableError(
+            code: .unknownColumn,
+            description:
+                "A row of the table “\(table)” has a column “\(column)”, which the table does not declare; it declares "
+                + known.joined(separator: ", ") + ".")
+    }
+
+    static func unknownKeyColumn(_ column: String, table: String, known: [String]) -> TableError {
+        TableError(
+            code: .unknownKeyColumn,
+            description:
+                "The primary key of the table “\(table)” names a column “\(column)”, which the table does not declare; it declares "
+                + known.joined(separator: ", ") + ".")
     }
 }

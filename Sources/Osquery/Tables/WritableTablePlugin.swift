@@ -39,10 +39,8 @@ extension WritableTablePlugin {
                 try await delete(rowID: try request.rowID)
             }
             return ExtensionResponse(rows: [["status": "success"]])
-        } catch RowChangeError.readOnly {
-            return ExtensionResponse(rows: [["status": "readonly"]])
-        } catch RowChangeError.constraint {
-            return ExtensionResponse(rows: [["status": "constraint"]])
+        } catch let error as RowChangeError {
+            return ExtensionResponse(rows: [["status": error.status]])
         } catch {
             return ExtensionResponse(rows: [["status": "failure", "message": "\(error)"]])
         }
