@@ -1,8 +1,9 @@
-/* What Linux has and Swift's Glibc module does not bring: headers and declarations, no logic. */
+/* What Linux has and Swift's Glibc module does not: headers, declarations, and what cannot be written in Swift. */
 #ifndef CLINUX_H
 #define CLINUX_H
 
 #include <elf.h>
+#include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/ioctl.h>
@@ -11,6 +12,7 @@
 #include <linux/seccomp.h>
 #include <linux/stat.h>
 #include <malloc.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -130,6 +132,74 @@ static const uint32_t audit_architecture = AUDIT_ARCH_AARCH64;
 #else
 #error "The number of this architecture in <linux/audit.h> is missing here."
 #endif
+
+/* sigaction(2). What a handler may do is listed by signal-safety(7): these store numbers and write to eventfds, and keep errno(3). One Swift file
+   alone may use what follows, since each file that does gets a state of its own. */
+struct taken_signals {
+    int first, interrupts;
+    int event, second_interrupt_event;
+    struct sigaction earlier[4];
+};
+static inline struct taken_signals *taken_signals(void)
+{
+    static struct taken_signals taken = {.event = -1, .second_interrupt_event = -1};
+    return &taken;
+}
+static void note_signal(int number)
+{
+    struct taken_signals *taken = taken_signals();
+    const int error = errno;
+    const uint64_t one = 1;
+    int none = 0;
+    __atomic_compare_exchange_n(&taken->first, &none, number, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    if (number == SIGINT && __atomic_add_fetch(&taken->interrupts, 1, __ATOMIC_SEQ_CST) > 1)
+        (void)!write(__atomic_load_n(&taken->second_interrupt_event, __ATOMIC_SEQ_CST), &one, sizeof one);
+    (void)!write(__atomic_load_n(&taken->event, __ATOMIC_SEQ_CST), &one, sizeof one);
+    errno = error;
+}
+static void survive_signal(int number) { (void)number; }
+static inline int is_ours(const struct sigaction *action) { return action->sa_handler == note_signal || action->sa_handler == survive_signal; }
+
+/* A program that is executed has none of these handlers, unlike SIG_IGN. */
+static inline int signal_to_take(int i) { return i == 0 ? SIGTERM : i == 1 ? SIGINT : i == 2 ? SIGPIPE : SIGHUP; }
+
+/* Forgets the signals that have come, and takes those that will. nohup(1) has SIGHUP ignored, which is for those that we start, too. */
+static inline int take_signals(int event, int second_interrupt_event)
+{
+    struct taken_signals *taken = taken_signals();
+    sigset_t all;
+    sigemptyset(&all);
+    __atomic_store_n(&taken->event, event, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&taken->second_interrupt_event, second_interrupt_event, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&taken->first, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&taken->interrupts, 0, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < 4; i++) {
+        const int number = signal_to_take(i);
+        struct sigaction action = {.sa_handler = i < 2 ? note_signal : survive_signal, .sa_flags = SA_RESTART}, now;
+        sigemptyset(&action.sa_mask);
+        sigaddset(&all, number);
+        if (sigaction(number, NULL, &now) != 0) return -1;
+        if (is_ours(&now) || (number == SIGHUP && now.sa_handler == SIG_IGN)) continue;
+        taken->earlier[i] = now;
+        if (sigaction(number, &action, NULL) != 0) return -1;
+    }
+    /* Whoever has started us may have blocked them. */
+    errno = pthread_sigmask(SIG_UNBLOCK, &all, NULL);
+    return errno == 0 ? 0 : -1;
+}
+
+/* Puts earlier handlers back. Where there was none ours stay, so that a second SIGTERM does not end what is still being put in order. */
+static inline void give_signals_back(void)
+{
+    for (int i = 0; i < 4; i++) {
+        const struct sigaction *earlier = &taken_signals()->earlier[i];
+        struct sigaction now;
+        if (sigaction(signal_to_take(i), NULL, &now) != 0 || !is_ours(&now) || earlier->sa_handler == SIG_DFL) continue;
+        sigaction(signal_to_take(i), earlier, NULL);
+    }
+}
+static inline int first_signal(void) { return __atomic_load_n(&taken_signals()->first, __ATOMIC_SEQ_CST); }
+static inline int interrupts(void) { return __atomic_load_n(&taken_signals()->interrupts, __ATOMIC_SEQ_CST); }
 
 /* ioctl(2): what chattr(1) and xfs_io(8) use; made of macros, in <linux/fs.h> */
 static const uint32_t set_flags_request = _IOW('f', 2, long);

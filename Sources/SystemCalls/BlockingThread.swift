@@ -6,7 +6,7 @@ package enum BlockingThread {
     /// Enough for plugin code that decodes JSON recursively; only what is touched takes memory.
     private static let stackSize = 1 << 20
 
-    /// Starts a detached thread that runs `body`, and takes no signal: those are for the thread that waits for them.
+    /// Starts a detached thread that runs `body`. No signal is blocked in it: programs that it starts would inherit that.
     package static func start(_ body: @escaping @Sendable () -> Void) throws(SystemError) {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
@@ -15,11 +15,6 @@ package enum BlockingThread {
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
         var thread = pthread_t()
         let box = Unmanaged.passRetained(Box(body))
-        var all = sigset_t()
-        var before = sigset_t()
-        sigfillset(&all)
-        pthread_sigmask(SIG_SETMASK, &all, &before)
-        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         let code = pthread_create(
             &thread, &attributes,
             { argument in

@@ -21,6 +21,7 @@ package final class WakeEvent: Sendable {
     /// Whether it is set by now, or within so many milliseconds.
     package func isSet(within milliseconds: Int32) -> Bool {
         var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return poll(&polled, 1, milliseconds) > 0
+        let deadline = Deadline(in: .milliseconds(milliseconds))
+        return retryingOnInterrupt { Int(poll(&polled, 1, deadline.remaining.pollTimeout)) } > 0
     }
 }

@@ -29,36 +29,19 @@ final class EndWatch: Sendable {
     /// The parent's number at the start, 1 included: in a container osqueryd can be process 1.
     let parentAtStart = getppid()
     private let all: FileDescriptor
-    private let signals: FileDescriptor
     private let request: FileDescriptor
     /// Readable once the end ``isUrgent`` because of the program that runs the extension.
     private let urgency: FileDescriptor
-    private let state = Lock(State())
+    /// Readable once the end ``isUrgent`` because of a second SIGINT; nil where signals are not ours.
+    private let secondInterrupt: Int32?
+    private let recordedReason = Lock<Reason?>(nil)
     /// Wakes whoever waits when the parent ends. Before Linux 5.3 there is none: then that is noticed when the time is up.
     private let parentEnd: FileDescriptor?
 
-    private struct State {
-        var reason: Reason?
-        /// How often SIGINT has come.
-        var interrupts = 0
-    }
-
-    /// Blocks SIGTERM and SIGINT, to be called before there are other threads, and ignores SIGPIPE and SIGHUP: a closed
-    /// terminal or pipe must not end what carries logs.
-    ///
-    /// - Parameter takesSignals: Whether signals are ours; where they are not, somebody else calls ``end(because:)``.
+    /// - Parameter takesSignals: Whether signals are ours until ``giveSignalsBack()``; where they are not, somebody else calls
+    ///   ``end(because:)``.
     init(takesSignals: Bool = true) throws(SystemError) {
-        var ending = sigset_t()
-        sigemptyset(&ending)
-        if takesSignals {
-            signal(SIGPIPE, SIG_IGN)
-            signal(SIGHUP, SIG_IGN)
-            sigaddset(&ending, SIGTERM)
-            sigaddset(&ending, SIGINT)
-            pthread_sigmask(SIG_BLOCK, &ending, nil)
-        }
         let flags = Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-        signals = try FileDescriptor(signalfd(-1, &ending, flags), or: "wait for", "signals")
         request = try FileDescriptor(eventfd(0, flags), or: "make", "an eventfd")
         urgency = try FileDescriptor(eventfd(0, flags), or: "make", "an eventfd")
         all = try FileDescriptor(epoll_create1(Int32(SOCK_CLOEXEC.rawValue)), or: "make", "an epoll")
@@ -72,8 +55,21 @@ final class EndWatch: Sendable {
         } else {
             parentEnd = nil
         }
-        try Self.add(signals.rawValue, to: all)
         try Self.add(request.rawValue, to: all)
+        // Last, so that they are not taken where something else does not work.
+        let signals = takesSignals ? try EndingSignals.take() : nil
+        secondInterrupt = signals?.secondInterrupt
+        do throws(SystemError) {
+            if let signals { try Self.add(signals.signal, to: all) }
+        } catch {
+            EndingSignals.giveBack()
+            throw error
+        }
+    }
+
+    /// Takes no signals any more. To be called once the extension has ended.
+    func giveSignalsBack() {
+        if secondInterrupt != nil { EndingSignals.giveBack() }
     }
 
     /// Readable once there is a ``reason``, and from then on.
@@ -81,7 +77,7 @@ final class EndWatch: Sendable {
 
     /// The extension is to end: osqueryd says so, or the program that runs it.
     func end(because reason: Reason) {
-        state.withLock { $0.reason = reason == .cancelled ? reason : $0.reason ?? reason }
+        recordedReason.withLock { $0 = reason == .cancelled ? reason : $0 ?? reason }
         eventfd_write(request.rawValue, 1)
         if reason == .cancelled { eventfd_write(urgency.rawValue, 1) }
     }
@@ -99,8 +95,11 @@ final class EndWatch: Sendable {
 
     /// Why the extension is to end; nil while it is not.
     var reason: Reason? {
-        takeSignals()
-        if let reason = state.withLock({ $0.reason }) { return reason }
+        let recorded = recordedReason.withLock { recorded in
+            if secondInterrupt != nil, recorded == nil { recorded = EndingSignals.first.map(Reason.signal) }
+            return recorded
+        }
+        if let recorded { return recorded }
         // Whoever loses its parent gets another.
         if let parent, getppid() != parent { return .parentEnded }
         return nil
@@ -109,27 +108,16 @@ final class EndWatch: Sendable {
     /// Whether nothing is to be waited for any more: somebody at a terminal has pressed Ctrl-C again, or the program that runs
     /// the extension says so. SIGTERM comes twice as a rule, from systemd and from osqueryd's watcher.
     var isUrgent: Bool {
-        takeSignals()
-        return state.withLock { $0.reason == .cancelled || $0.interrupts > 1 }
+        if secondInterrupt != nil && EndingSignals.interruptCount > 1 { return true }
+        return recordedReason.withLock { $0 == .cancelled }
     }
 
     /// Waits, once there is a ``reason``, for what may make the end urgent, until one of `others` becomes readable or the time
     /// is up.
     func waitForUrgency(for duration: Duration, or others: [Int32]) {
-        let all = [signals.rawValue, urgency.rawValue] + others
+        let all = [secondInterrupt, urgency.rawValue].compactMap(\.self) + others
         var descriptors = all.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         poll(&descriptors, nfds_t(descriptors.count), duration.pollTimeout)
-    }
-
-    /// Takes the signals that have come, so that another one of the same number can be told from them.
-    private func takeSignals() {
-        var signal = signalfd_siginfo()
-        let size = MemoryLayout<signalfd_siginfo>.size
-        while read(signals.rawValue, &signal, size) == size {
-            let number = Int32(bitPattern: signal.ssi_signo)
-            if number == SIGINT { state.withLock { $0.interrupts += 1 } }
-            end(because: .signal(number))
-        }
     }
 
     private static func add(_ descriptor: Int32, to all: borrowing FileDescriptor) throws(SystemError) {

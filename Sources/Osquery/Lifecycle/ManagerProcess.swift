@@ -70,6 +70,6 @@ struct ManagerProcess: ~Copyable, Sendable {
 
     private static func isReadable(_ descriptor: Int32) -> Bool {
         var descriptor = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return poll(&descriptor, 1, 0) > 0
+        return retryingOnInterrupt { Int(poll(&descriptor, 1, 0)) } > 0
     }
 }

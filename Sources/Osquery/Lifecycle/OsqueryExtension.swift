@@ -58,6 +58,7 @@ public struct OsqueryExtension: Sendable {
         } catch {
             throw .failed(error)
         }
+        defer { end.giveSignalsBack() }
         var lifecycle = ExtensionLifecycle(self, options, end)
         try lifecycle.run()
     }

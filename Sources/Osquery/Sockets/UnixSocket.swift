@@ -94,7 +94,7 @@ enum UnixSocket {
     /// Whether the peer of a connection has not closed it yet.
     static func isOpen(_ connection: Int32) -> Bool {
         var descriptor = pollfd(fd: connection, events: 0, revents: 0)
-        return poll(&descriptor, 1, 0) == 0
+        return retryingOnInterrupt { Int(poll(&descriptor, 1, 0)) } == 0
     }
 
     /// Sends all of `bytes`. A peer that is gone is an error, never a signal.
