@@ -145,6 +145,7 @@ examples: build-packages
 	@for example in $(EXAMPLES); do \
 		$(PROGRESS) "Building the example $$example" $(SWIFT) build --package-path Examples/$$example --scratch-path .build/examples || exit 1; \
 	done
+	@$(PROGRESS) "Building the tests' extension" $(SWIFT) build --package-path Tests/Integration/Subject --scratch-path .build/examples
 	@$(PROGRESS) 'Building osquery-stand-in' $(SWIFT) build --disable-default-traits --product osquery-stand-in --scratch-path .build/examples
 
 # The library's documentation, as a site in .build/docs.

@@ -52,7 +52,6 @@ let package = Package(
             name: "OsqueryServiceLifecycle",
             dependencies: [
                 "Osquery",
-                "SystemCalls",
                 .product(
                     name: "ServiceLifecycle", package: "swift-service-lifecycle",
                     condition: .when(traits: ["ServiceLifecycle"])),

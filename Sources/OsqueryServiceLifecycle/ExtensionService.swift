@@ -1,13 +1,12 @@
 #if ServiceLifecycle
     public import Osquery
     public import ServiceLifecycle
-    import SystemCalls
 
     /// An extension as a service of a `ServiceGroup`, beside others in the same process. Comes with the package trait
     /// `ServiceLifecycle`.
     ///
     /// ```swift
-    /// let service = ExtensionService(planets, options: options)
+    /// let service = ExtensionService(planets, options: planets.parseOptionsOrExit())
     /// let group = ServiceGroup(services: [database, service], gracefulShutdownSignals: [.sigterm], logger: logger)
     /// try await group.run()
     /// ```
@@ -28,27 +27,10 @@
 
         /// Runs the extension on a thread of its own until it ends.
         public func run() async throws {
-            let end = try ExtensionEnd()
-            try await withTaskCancellationHandler {
-                try await withGracefulShutdownHandler {
-                    try await run(until: end)
-                } onGracefulShutdown: {
-                    end.request()
-                }
-            } onCancel: {
-                end.requestAtOnce()
-            }
-        }
-
-        private func run(until end: ExtensionEnd) async throws {
-            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-                do {
-                    try BlockingThread.start {
-                        continuation.resume(with: Result { try planned.run(options, until: end) })
-                    }
-                } catch {
-                    continuation.resume(throwing: error)
-                }
+            try await withGracefulShutdownHandler {
+                try await planned.run(options, takingSignals: false)
+            } onGracefulShutdown: {
+                planned.stop()
             }
         }
     }

@@ -33,9 +33,8 @@ struct Missing: Error, CustomStringConvertible {
 
 @main
 struct Main {
-    static func main() throws {
-        let options = ExtensionOptions.parseOrExit()
+    static func main() {
         let path = getenv("CONFIG_FOLDER").map { String(cString: $0) } ?? "/etc/osquery"
-        try OsqueryExtension(name: "folder_config", version: "1.0.0", plugins: [FolderConfig(path: path)]).run(options)
+        OsqueryExtension(name: "folder_config", version: "1.0.0", plugins: [FolderConfig(path: path)]).main()
     }
 }

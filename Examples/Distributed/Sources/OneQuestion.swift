@@ -24,8 +24,7 @@ final class OneQuestion: DistributedPlugin {
 
 @main
 struct Main {
-    static func main() throws {
-        let options = ExtensionOptions.parseOrExit()
-        try OsqueryExtension(name: "one_question", version: "1.0.0", plugins: [OneQuestion()]).run(options)
+    static func main() {
+        OsqueryExtension(name: "one_question", version: "1.0.0", plugins: [OneQuestion()]).main()
     }
 }

@@ -28,9 +28,8 @@ struct FileError: Error, CustomStringConvertible {
 
 @main
 struct Main {
-    static func main() throws {
-        let options = ExtensionOptions.parseOrExit()
+    static func main() {
         let path = getenv("FILE_LOGGER_PATH").map { String(cString: $0) } ?? "/var/log/osquery-results.log"
-        try OsqueryExtension(name: "file_logger", version: "1.0.0", plugins: [FileLogger(path: path)]).run(options)
+        OsqueryExtension(name: "file_logger", version: "1.0.0", plugins: [FileLogger(path: path)]).main()
     }
 }

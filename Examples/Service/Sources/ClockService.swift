@@ -34,7 +34,7 @@ struct Main {
     static func main() async throws {
         let clock = Clock()
         let planned = OsqueryExtension(name: "clock", version: "1.0.0", plugins: [ClockTable(clock: clock)])
-        let service = ExtensionService(planned, options: ExtensionOptions.parseOrExit())
+        let service = ExtensionService(planned, options: planned.parseOptionsOrExit())
         var configuration = ServiceGroupConfiguration(
             services: [
                 .init(service: clock), .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),

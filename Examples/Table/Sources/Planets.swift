@@ -24,7 +24,7 @@ struct Planets: TablePlugin {
 
 @main
 struct Main {
-    static func main() throws {
-        try OsqueryExtension(name: "planets", version: "1.0.0", plugins: [Planets()]).run()
+    static func main() {
+        OsqueryExtension(name: "planets", version: "1.0.0", plugins: [Planets()]).main()
     }
 }

@@ -37,8 +37,7 @@ final class Notes: WritableTablePlugin {
 
 @main
 struct Main {
-    static func main() throws {
-        let options = ExtensionOptions.parseOrExit()
-        try OsqueryExtension(name: "notes", version: "1.0.0", plugins: [Notes()]).run(options)
+    static func main() {
+        OsqueryExtension(name: "notes", version: "1.0.0", plugins: [Notes()]).main()
     }
 }

@@ -44,7 +44,14 @@ struct ExtensionLifecycle {
                 if !registration.manager.hasEnded && registration.socket.renewIfRemoved() { continue }
                 pause = interval
                 registration.socket.closeIdleConnections()
-                switch try keepRegistered(&registration) {
+                let outcome: Outcome
+                do throws(ExtensionError) {
+                    outcome = try keepRegistered(&registration)
+                } catch {
+                    registration.socket.stop(within: Self.stopLimit)
+                    throw error
+                }
+                switch consume outcome {
                 case .asBefore: break
                 case .anew(let new): registration = new
                 case .gone: return finish(&registration, end.reason)

@@ -14,9 +14,17 @@ public protocol ExtensionPlugin: Sendable {
     ///
     /// The call runs on a thread of its own for as long as it does not suspend, so it may block without delaying others.
     func call(_ request: PluginRequest) async throws -> ExtensionResponse
+
+    /// Gives up what the plugin holds: the extension ends, and no further call comes. By default it does nothing.
+    ///
+    /// It is called once in each run, for all plugins at once, also when the run throws. The extension waits a second for it.
+    func onShutdown() async
 }
 
 extension ExtensionPlugin {
     /// None.
     public var routes: [ExtensionResponse.Row] { [] }
+
+    /// Does nothing.
+    public func onShutdown() async {}
 }

@@ -1,0 +1,160 @@
+"""The life cycle of an extension made with the library: its signals, its main function, and what its plugins are told. `make examples` builds it."""
+
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+from osqueryd import wait_until
+
+SUBJECT = os.path.join(os.path.dirname(__file__), "../../.build/examples/debug/Subject")
+EQUALS = 2
+
+
+@pytest.fixture
+def subject(manager):
+    started = []
+
+    def subject(*flags, **options):
+        process = subprocess.Popen(
+            [SUBJECT, "--socket", manager.path, "--timeout", "3", "--interval", "3", *flags],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+        started.append(process)
+        manager.wait_for_registration()
+        return process
+
+    yield subject
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def block_and_ignore():
+    """What a parent could leave to those that it starts."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+def signals(manager, name):
+    """The numbers in such a set of signals, as a program that a plugin starts has it; posix_spawn(3) itself ignores 32 and 33."""
+    output, _ = command(manager, f"grep {name} /proc/self/status")
+    bits = int(output.removeprefix(f"{name}:"), 16)
+    return {number for number in range(1, 32) if bits >> (number - 1) & 1}
+
+
+def command(manager, line):
+    [row] = manager.generate("command", [("line", EQUALS, line)])
+    return row["output"], int(row["code"])
+
+
+@pytest.mark.parametrize("inherited", [None, block_and_ignore])
+def test_programs_that_a_plugin_starts_have_all_signals(manager, subject, inherited):
+    subject(preexec_fn=inherited)
+    assert (signals(manager, "SigBlk"), signals(manager, "SigIgn")) == (set(), set())
+    assert command(manager, "timeout 1 sleep 10") == ("", 124)
+    assert command(manager, "yes | head -1") == ("y\n", 0)
+
+
+def test_a_program_under_nohup_ignores_sighup_and_so_do_those_that_it_starts(manager, subject):
+    subject(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    assert signals(manager, "SigIgn") == {signal.SIGHUP}
+
+
+def test_a_crash_in_a_call_prints_where(manager, subject):
+    process = subject(env={**os.environ, "SWIFT_BACKTRACE": "enable=yes,color=no,interactive=no,cache=no"})
+    with pytest.raises(Exception):
+        manager.generate("crash")
+    stderr = process.communicate(timeout=60)[1]
+    assert process.returncode < 0
+    assert "Fatal error: the plugin is broken" in stderr
+    assert re.search(r"Crash\.generate.*Main\.swift", stderr), stderr
+
+
+@pytest.mark.parametrize("inherited", [None, block_and_ignore])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_one_with_other_threads_in_order(manager, subject, number, inherited):
+    process = subject(preexec_fn=inherited)
+    assert len(os.listdir(f"/proc/{process.pid}/task")) > 2
+    path = manager.extension_path
+    process.send_signal(number)
+    assert process.communicate(timeout=20) == ("onShutdown\n", "")
+    assert process.returncode == 0
+    assert manager.extensions_by_uuid == {}
+    assert not os.path.exists(path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGPIPE, signal.SIGHUP])
+def test_a_closed_pipe_or_terminal_does_not_end_it(manager, subject, number):
+    process = subject()
+    process.send_signal(number)
+    assert command(manager, "echo here") == ("here\n", 0)
+    assert process.poll() is None
+
+
+def test_a_signal_during_a_call_lets_it_be_answered(manager, subject):
+    process = subject()
+    output, code = command(manager, f"kill -TERM {process.pid}; sleep 0.3; echo answered")
+    assert (output, code) == ("answered\n", 0)
+    assert process.communicate(timeout=20)[0] == "onShutdown\n"
+    assert process.returncode == 0
+
+
+def test_many_signals_to_all_threads_lose_no_call(manager, subject):
+    """Handlers interrupt system calls: each of them is made again."""
+    process = subject()
+    wait_until(lambda: os.path.exists(manager.extension_path))
+    storm = subprocess.Popen(["bash", "-c", f"while kill -HUP {process.pid}; do :; done"], stderr=subprocess.DEVNULL)
+    try:
+        for i in range(50):
+            assert command(manager, f"echo {i}") == (f"{i}\n", 0)
+    finally:
+        storm.kill()
+        storm.wait()
+
+
+def test_a_plugin_is_told_where_osqueryd_listens(manager, subject):
+    subject()
+    assert manager.generate("whereabouts") == [{"socket": manager.path}]
+
+
+# The main function.
+
+
+def run(*arguments):
+    return subprocess.run([SUBJECT, *arguments], capture_output=True, text=True, timeout=60)
+
+
+def test_without_an_osqueryd_it_prints_a_sentence_and_ends_with_its_code(tmp_path):
+    result = run("--socket", str(tmp_path / "none"), "--timeout", "0")
+    assert result.returncode == 69
+    assert result.stdout == "onShutdown\n"
+    assert re.fullmatch(r"subject: osqueryd was not reached within 0 s\. .*\n", result.stderr), result.stderr
+
+
+def test_it_tells_its_version():
+    result = run("--version")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "subject 1.2.3\n", "")
+
+
+def test_help_has_its_name():
+    result = run("--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "USAGE: subject --socket <socket>" in result.stdout
+    assert "--interval" in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [(), ("--nonsense",), ("--socket", "/x", "--timeout", "-1"), ("--socket", "/x", "--interval", "a")])
+def test_wrong_flags_print_the_usage_once(arguments):
+    result = run(*arguments)
+    assert (result.returncode, result.stdout) == (64, "")
+    assert len(re.findall(r"usage: subject --socket <socket>", result.stderr, re.IGNORECASE)) == 1
+    assert result.stderr.startswith("Error: ")
+
+
+@pytest.mark.parametrize("flags", [(), ("--verbose",)])
+def test_verbose_says_what_happens(manager, subject, flags):
+    process = subject(*flags)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=20)[1]
+    assert ("Registered with osqueryd." in said) == bool(flags)
