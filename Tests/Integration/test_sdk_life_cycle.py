@@ -1,15 +1,17 @@
 """The life cycle of an extension made with the library: its signals, its main function, and what its plugins are told. `make examples` builds it."""
 
+import ctypes
 import os
 import re
 import signal
 import subprocess
+import threading
 
 import pytest
-from osqueryd import wait_until
 
 SUBJECT = os.path.join(os.path.dirname(__file__), "../../.build/examples/debug/Subject")
 EQUALS = 2
+LIBC = ctypes.CDLL(None)
 
 
 @pytest.fixture
@@ -100,17 +102,38 @@ def test_a_signal_during_a_call_lets_it_be_answered(manager, subject):
     assert process.returncode == 0
 
 
-def test_many_signals_to_all_threads_lose_no_call(manager, subject):
+def test_signals_to_all_threads_lose_no_call(manager, subject):
     """Handlers interrupt system calls: each of them is made again."""
     process = subject()
-    wait_until(lambda: os.path.exists(manager.extension_path))
-    storm = subprocess.Popen(["bash", "-c", f"while kill -HUP {process.pid}; do :; done"], stderr=subprocess.DEVNULL)
+    sent, ended = [], threading.Event()
+
+    def storm():
+        while not ended.is_set():
+            for task in os.listdir(f"/proc/{process.pid}/task"):
+                # A thread may have ended meanwhile.
+                sent.append(LIBC.tgkill(process.pid, int(task), signal.SIGHUP) == 0)
+
+    thread = threading.Thread(target=storm)
+    thread.start()
     try:
         for i in range(50):
             assert command(manager, f"echo {i}") == (f"{i}\n", 0)
     finally:
-        storm.kill()
-        storm.wait()
+        ended.set()
+        thread.join()
+    assert sum(sent) > 50
+
+
+def test_where_osqueryd_does_not_take_it_again_its_socket_is_removed(manager, subject):
+    process = subject("--timeout", "0", "--interval", "0")
+    path = manager.extension_path
+    manager.refusals = ["not again"] * 10_000
+    manager.extensions_by_uuid.clear()
+    output, stderr = process.communicate(timeout=60)
+    assert process.returncode == 69
+    assert output == "onShutdown\n"
+    assert stderr.splitlines()[-1].startswith("subject: osqueryd did not register this extension. ")
+    assert not os.path.exists(path)
 
 
 def test_a_plugin_is_told_where_osqueryd_listens(manager, subject):
