@@ -167,8 +167,6 @@ static inline int signal_to_take(int i) { return i == 0 ? SIGTERM : i == 1 ? SIG
 static inline int take_signals(int event, int second_interrupt_event)
 {
     struct taken_signals *taken = taken_signals();
-    sigset_t all;
-    sigemptyset(&all);
     __atomic_store_n(&taken->event, event, __ATOMIC_SEQ_CST);
     __atomic_store_n(&taken->second_interrupt_event, second_interrupt_event, __ATOMIC_SEQ_CST);
     __atomic_store_n(&taken->first, 0, __ATOMIC_SEQ_CST);
@@ -177,15 +175,23 @@ static inline int take_signals(int event, int second_interrupt_event)
         const int number = signal_to_take(i);
         struct sigaction action = {.sa_handler = i < 2 ? note_signal : survive_signal, .sa_flags = SA_RESTART}, now;
         sigemptyset(&action.sa_mask);
-        sigaddset(&all, number);
         if (sigaction(number, NULL, &now) != 0) return -1;
         if (is_ours(&now) || (number == SIGHUP && now.sa_handler == SIG_IGN)) continue;
         taken->earlier[i] = now;
         if (sigaction(number, &action, NULL) != 0) return -1;
     }
-    /* Whoever has started us may have blocked them. */
-    errno = pthread_sigmask(SIG_UNBLOCK, &all, NULL);
-    return errno == 0 ? 0 : -1;
+    return 0;
+}
+
+/* Has this thread, and those that it starts, get signals. Whoever has started us may have blocked those that we take. A thread other than the first
+   may be libdispatch's, or started by one of those, where nearly all are blocked (libdispatch: src/queue.c, _dispatch_worker_thread). */
+static inline int unblock_signals(void)
+{
+    sigset_t all;
+    sigemptyset(&all);
+    if (syscall(SYS_gettid) != getpid()) return pthread_sigmask(SIG_SETMASK, &all, NULL);
+    for (int i = 0; i < 4; i++) sigaddset(&all, signal_to_take(i));
+    return pthread_sigmask(SIG_UNBLOCK, &all, NULL);
 }
 
 /* Puts earlier handlers back. Where there was none ours stay, so that a second SIGTERM does not end what is still being put in order. */

@@ -40,22 +40,26 @@ def block_and_ignore():
 
 def signals(manager, name):
     """The numbers in such a set of signals, as a program that a plugin starts has it; posix_spawn(3) itself ignores 32 and 33."""
-    output, _ = command(manager, f"grep {name} /proc/self/status")
+    output, _ = command(manager, "grep", name, "/proc/self/status")
     bits = int(output.removeprefix(f"{name}:"), 16)
     return {number for number in range(1, 32) if bits >> (number - 1) & 1}
 
 
-def command(manager, line):
-    [row] = manager.generate("command", [("line", EQUALS, line)])
+def command(manager, *arguments):
+    [row] = manager.generate("command", [("line", EQUALS, "\n".join(arguments))])
     return row["output"], int(row["code"])
 
 
+IN_A_TASK = {**os.environ, "SUBJECT_RUNS_IN_A_TASK": "1"}
+
+
 @pytest.mark.parametrize("inherited", [None, block_and_ignore])
-def test_programs_that_a_plugin_starts_have_all_signals(manager, subject, inherited):
-    subject(preexec_fn=inherited)
+@pytest.mark.parametrize("environment", [None, IN_A_TASK])
+def test_programs_that_a_plugin_starts_have_all_signals(manager, subject, inherited, environment):
+    subject(preexec_fn=inherited, env=environment)
     assert (signals(manager, "SigBlk"), signals(manager, "SigIgn")) == (set(), set())
-    assert command(manager, "timeout 1 sleep 10") == ("", 124)
-    assert command(manager, "yes | head -1") == ("y\n", 0)
+    assert command(manager, "timeout", "1", "sleep", "10") == ("", 124)
+    assert command(manager, "bash", "-c", "yes | head -1") == ("y\n", 0)
 
 
 def test_a_program_under_nohup_ignores_sighup_and_so_do_those_that_it_starts(manager, subject):
@@ -75,8 +79,9 @@ def test_a_crash_in_a_call_prints_where(manager, subject):
 
 @pytest.mark.parametrize("inherited", [None, block_and_ignore])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_one_with_other_threads_in_order(manager, subject, number, inherited):
-    process = subject(preexec_fn=inherited)
+@pytest.mark.parametrize("environment", [None, IN_A_TASK])
+def test_a_signal_ends_one_with_other_threads_in_order(manager, subject, number, inherited, environment):
+    process = subject(preexec_fn=inherited, env=environment)
     assert len(os.listdir(f"/proc/{process.pid}/task")) > 2
     path = manager.extension_path
     process.send_signal(number)
@@ -90,13 +95,13 @@ def test_a_signal_ends_one_with_other_threads_in_order(manager, subject, number,
 def test_a_closed_pipe_or_terminal_does_not_end_it(manager, subject, number):
     process = subject()
     process.send_signal(number)
-    assert command(manager, "echo here") == ("here\n", 0)
+    assert command(manager, "echo", "here") == ("here\n", 0)
     assert process.poll() is None
 
 
 def test_a_signal_during_a_call_lets_it_be_answered(manager, subject):
     process = subject()
-    output, code = command(manager, f"kill -TERM {process.pid}; sleep 0.3; echo answered")
+    output, code = command(manager, "bash", "-c", f"kill -TERM {process.pid}; sleep 0.3; echo answered")
     assert (output, code) == ("answered\n", 0)
     assert process.communicate(timeout=20)[0] == "onShutdown\n"
     assert process.returncode == 0
@@ -117,7 +122,7 @@ def test_signals_to_all_threads_lose_no_call(manager, subject):
     thread.start()
     try:
         for i in range(50):
-            assert command(manager, f"echo {i}") == (f"{i}\n", 0)
+            assert command(manager, "echo", f"{i}") == (f"{i}\n", 0)
     finally:
         ended.set()
         thread.join()

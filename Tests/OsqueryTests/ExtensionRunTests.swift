@@ -51,6 +51,17 @@ import Testing
         #expect(access("\(manager.socketPath).\(uuid)", F_OK) != 0)
     }
 
+    /// Returns when a SIGTERM has been handled: by a thread that blocks no signals, unlike those of libdispatch.
+    private func sendSignal() throws {
+        let isHandled = SystemCalls.Semaphore()
+        try BlockingThread.start {
+            EndingSignals.unblock()
+            raise(SIGTERM)
+            isHandled.signal()
+        }
+        isHandled.wait()
+    }
+
     @Test("stop() ends it in order, and onShutdown() is called once")
     func stops() async throws {
         defer { manager.stop() }
@@ -156,9 +167,24 @@ import Testing
             unsafeBitCast(now.__sigaction_handler.sa_handler, to: Int.self)
                 == unsafeBitCast(earlier.__sigaction_handler.sa_handler, to: Int.self))
         // A signal of before ends nothing.
-        kill(getpid(), SIGTERM)
+        try sendSignal()
         try await expectEnd(
             of: OsqueryExtension(name: "third", version: "1.0.0", plugins: [Ending()]), takingSignals: true
         ) { $0.cancel() }
+    }
+
+    @Test("a second SIGTERM does not end what follows a run")
+    func signalAfterwards() async throws {
+        defer { manager.stop() }
+        var none = sigaction()
+        none.__sigaction_handler.sa_handler = SIG_DFL
+        var original = sigaction()
+        sigaction(SIGTERM, &none, &original)
+        defer { sigaction(SIGTERM, &original, nil) }
+        let running = OsqueryExtension(name: "test", version: "1.0.0", plugins: [Ending()])
+        try await expectEnd(of: running, takingSignals: true) { _ in kill(getpid(), SIGTERM) }
+        // This would end the tests.
+        try sendSignal()
+        #expect(EndingSignals.first == SIGTERM)
     }
 }

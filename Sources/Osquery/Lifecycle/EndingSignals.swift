@@ -43,6 +43,12 @@ enum EndingSignals {
         }
     }
 
+    /// Has this thread, and those that it starts, get signals, though whoever has started it may have blocked them.
+    static func unblock() {
+        // Fails only for arguments that there are none of.
+        unblock_signals()
+    }
+
     /// The first one that has come; nil where none has.
     static var first: Int32? {
         let number = first_signal()

@@ -54,9 +54,12 @@ extension OsqueryExtension {
     /// its successor.
     ///
     /// Signals are taken by handlers, so programs that plugins start have all signals as usual. SIGPIPE and SIGHUP do not end the
-    /// process. Handlers that were there before are put back at the end.
+    /// process. Handlers that were there before are put back at the end. Where there were none, signals have no effect after the run, so that a
+    /// second SIGTERM does not end a program that still puts things in order.
     public func run(_ options: ExtensionOptions) throws(ExtensionError) {
-        try run(options, until: try watchForEnd(takingSignals: true))
+        let end = try watchForEnd(takingSignals: true)
+        EndingSignals.unblock()
+        try run(options, until: end)
     }
 
     /// Runs the extension on a thread of its own until it ends. See ``run(_:)`` for what that means.
@@ -65,13 +68,15 @@ extension OsqueryExtension {
     ///
     /// - Parameters:
     ///   - options: osqueryd's flags.
-    ///   - takingSignals: Whether SIGTERM and SIGINT end the extension. Where the program takes them itself, it calls ``stop()``.
+    ///   - takingSignals: Whether SIGTERM and SIGINT end the extension. Where the program takes them itself, it calls ``stop()``,
+    ///     and plugin calls have the signal mask of the task's thread.
     public func run(_ options: ExtensionOptions, takingSignals: Bool = true) async throws(ExtensionError) {
         let end = try watchForEnd(takingSignals: takingSignals)
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 do throws(SystemError) {
                     try BlockingThread.start {
+                        if takingSignals { EndingSignals.unblock() }
                         continuation.resume(
                             returning: Result { () throws(ExtensionError) in try run(options, until: end) })
                     }

@@ -1,3 +1,4 @@
+import Glibc
 import Osquery
 
 /// Where osqueryd listens, as the plugin was told.
@@ -28,11 +29,13 @@ struct Crash: TablePlugin {
 /// An extension for test_sdk_life_cycle.py, whose process has threads of other tasks before it runs.
 @main
 struct Main {
-    static func main() async {
+    static func main() async throws {
         for _ in 0..<8 { Task { while true { try await Task.sleep(for: .milliseconds(50)) } } }
         try? await Task.sleep(for: .milliseconds(100))
-        OsqueryExtension(name: "subject", version: "1.2.3") { osquery in
+        let subject = OsqueryExtension(name: "subject", version: "1.2.3") { osquery in
             [Command(), Crash(), Whereabouts(osquery: osquery)]
-        }.main()
+        }
+        guard getenv("SUBJECT_RUNS_IN_A_TASK") != nil else { subject.main() }
+        try await subject.run(subject.parseOptionsOrExit())
     }
 }
