@@ -10,8 +10,11 @@ struct StandInManager: AsyncParsableCommand {
         commandName: "osquery-stand-in",
         abstract: "Play osqueryd for an extension that you start with the same --socket.",
         discussion: """
-            Requests are read from standard input, a JSON object a line: {"registry": "table", "item": "planets", "request": \
-            {"action": "generate", "context": "{}"}}. Each is answered with a line of JSON: code, message and rows.
+            Requests are read from standard input, one JSON object per line: {"registry": "table", "item": "planets", \
+            "request": {"action": "generate", "context": "{}"}}. The members of “request” are strings.
+
+            Each line is answered by one line of JSON: {"code", "message", "rows"} from the plugin, or {"error"} where the line \
+            is not a request, or the plugin could not be called. If there was an error, the exit status is 1.
             """)
 
     @Option(help: "Where to listen.")
@@ -26,40 +29,33 @@ struct StandInManager: AsyncParsableCommand {
         guard try await manager.waitForRegistration(timeout: .seconds(timeout)) != nil else {
             throw ValidationError("No extension has registered within \(timeout) s: start one with --socket \(socket).")
         }
+        var hasFailed = false
         while let line = readLine() {
-            guard !line.isEmpty else { continue }
-            guard let request = StandInRequest(line) else {
-                throw ValidationError("This line is no request, see --help: \(line.prefix(200))")
+            guard line.contains(where: { !$0.isWhitespace }) else { continue }
+            do {
+                let request = try StandInRequest(line)
+                let response = try await manager.call(request.registry, request.item, request.request)
+                print(response.json)
+            } catch {
+                hasFailed = true
+                var json = JSONWriter()
+                json.object(["error": "\(error)"])
+                print(json.text)
             }
-            let response = try await manager.call(request.registry, request.item, request.request)
-            print(StandInRequest.answer(response))
             fflush(nil)
         }
+        if hasFailed { throw ExitCode.failure }
     }
 }
 
-/// A line of input, and what is printed for it.
-private struct StandInRequest {
-    let registry: PluginRegistry
-    let item: String
-    let request: [String: String]
-
-    init?(_ line: String) {
-        guard let root = JSONElement(line), let item = root["item"]?.string,
-            let registry = root["registry"]?.string.flatMap(PluginRegistry.init(rawValue:)),
-            let members = root["request"]?.members
-        else { return nil }
-        self.registry = registry
-        self.item = item
-        request = Dictionary(members.map { ($0.name, $0.value.string ?? "") }) { $1 }
-    }
-
-    static func answer(_ response: ExtensionResponse) -> String {
+extension ExtensionResponse {
+    /// The answer, as the stand-in prints it.
+    fileprivate var json: String {
         var json = JSONWriter()
         json.object { json in
-            json.member("code") { $0.number(response.status.code) }
-            json.member("message") { $0.string(response.status.message) }
-            json.member("rows") { json in json.array { json in for row in response.rows { json.object(row) } } }
+            json.member("code") { $0.number(status.code) }
+            json.member("message") { $0.string(status.message) }
+            json.member("rows") { json in json.array { json in for row in rows { json.object(row) } } }
         }
         return json.text
     }

@@ -140,8 +140,9 @@ def test_an_extension_in_a_service_group_serves_osqueryd_to_its_end(worker, end)
         process.wait()
 
 
-def test_the_stand_in_calls_a_plugin(tmp_path):
-    """OsqueryTesting's program, with an extension of PyPI's SDK on the other end."""
+@pytest.fixture
+def stand_in(tmp_path):
+    """OsqueryTesting's program, with an extension of PyPI's SDK on the other end: answers lines with lines and an exit status."""
     script = tmp_path / "hello.py"
     script.write_text("""
 import osquery
@@ -160,18 +161,43 @@ class Hello(osquery.TablePlugin):
 osquery.start_extension(name="hello", version="1.0.0")
 """)
     path = str(tmp_path / "em")
-    stand_in = subprocess.Popen(
+    program = subprocess.Popen(
         [f"{FOLDER}/osquery-stand-in", "--socket", path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     wait_until(lambda: os.path.exists(path))
     extension = subprocess.Popen([sys.executable, str(script), "--socket", path, "--timeout", "3", "--interval", "3"])
-    try:
-        request = {"registry": "table", "item": "hello", "request": {"action": "generate", "context": "{}"}}
-        output, _ = stand_in.communicate(json.dumps(request) + "\n", timeout=30)
-        assert json.loads(output) == {"code": 0, "message": "OK", "rows": [{"text": 'é "quoted"'}]}
-        assert stand_in.returncode == 0
-    finally:
-        extension.kill()
-        extension.wait()
+
+    def ask(*lines):
+        output, _ = program.communicate("".join(f"{line}\n" for line in lines), timeout=30)
+        return [json.loads(line) for line in output.splitlines()], program.returncode
+
+    yield ask
+    for process in (program, extension):
+        process.kill()
+        process.wait()
+
+
+REQUEST = {"registry": "table", "item": "hello", "request": {"action": "generate", "context": "{}"}}
+ANSWER = {"code": 0, "message": "OK", "rows": [{"text": 'é "quoted"'}]}
+
+
+def test_the_stand_in_calls_a_plugin(stand_in):
+    assert stand_in(json.dumps(REQUEST), " ", json.dumps(REQUEST)) == ([ANSWER, ANSWER], 0)
+
+
+@pytest.mark.parametrize(["line", "error"], [
+    ("hello", "The line is not a JSON object: hello"),
+    ("[]", "The line is not a JSON object: []"),
+    (json.dumps({**REQUEST, "registry": "tables"}),
+     "There is no registry “tables”. The registries are: config, distributed, logger, table."),
+    (json.dumps({**REQUEST, "request": {"action": 7}}), "The value of “action” in “request” is not a string: 7"),
+    (json.dumps({**REQUEST, "request": "generate"}), 'The value of “request” is not an object of strings: "generate"'),
+    (json.dumps({**REQUEST, "plugin": "hello"}),
+     "A request has no member “plugin”. Its members are registry, item and request."),
+    (json.dumps({"registry": "table", "request": {}}),
+     "The member “item” is missing. A request has the members registry, item and request."),
+])
+def test_the_stand_in_goes_on_after_a_bad_line(stand_in, line, error):
+    assert stand_in(line, json.dumps(REQUEST)) == ([{"error": error}, ANSWER], 1)
 
 
 def test_the_readmes_plugin_compiles(tmp_path):
