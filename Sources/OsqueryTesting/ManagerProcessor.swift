@@ -7,15 +7,15 @@ final class ManagerProcessor: MessageProcessor {
     struct State {
         var nextUUID: Int64 = 1
         var extensions: [Int64: ExtensionInfo] = [:]
+        var registries: [Int64: ReceivedRoutes] = [:]
+        var options: [String: OptionInfo]
+        var query: TestManager.QueryAnswer
     }
 
-    let state = Lock(State())
-    private let options: [String: OptionInfo]
-    private let query: @Sendable (String) -> ExtensionResponse
+    let state: Lock<State>
 
-    init(options: [String: OptionInfo], query: @escaping @Sendable (String) -> ExtensionResponse) {
-        self.options = options
-        self.query = query
+    init(options: [String: OptionInfo], query: @escaping TestManager.QueryAnswer) {
+        state = Lock(State(options: options, query: query))
     }
 
     func answer(_ message: Message, into writer: inout ThriftWriter, _ gate: CallGate) -> AnswerOutcome {
@@ -34,14 +34,24 @@ final class ManagerProcessor: MessageProcessor {
             reply(message, &writer, ExtensionStatus())
         case "registerExtension":
             var info = ExtensionInfo(name: "", version: "")
-            try readArguments(message, .structure) { (reader) throws(ThriftError) in
-                info = try ExtensionInfo(from: &reader)
+            var routes = ReceivedRoutes()
+            var reader = message.body
+            try reader.readStruct { (reader, id, type) throws(ThriftError) in
+                switch (id, type) {
+                case (1, .structure): info = try ExtensionInfo(from: &reader)
+                case (2, .map): routes = try ReceivedRoutes(from: &reader)
+                default: return false
+                }
+                return true
             }
-            reply(message, &writer, register(info))
+            reply(message, &writer, register(info, routes))
         case "deregisterExtension":
             var uuid: Int64 = 0
             try readArguments(message, .int64) { (reader) throws(ThriftError) in uuid = try reader.readInt64() }
-            let known = state.withLock { $0.extensions.removeValue(forKey: uuid) }
+            let known = state.withLock { state in
+                state.registries[uuid] = nil
+                return state.extensions.removeValue(forKey: uuid)
+            }
             reply(message, &writer, known == nil ? .failure("No extension UUID registered") : ExtensionStatus())
         case "extensions":
             let extensions = state.withLock { $0.extensions }
@@ -54,7 +64,8 @@ final class ManagerProcessor: MessageProcessor {
                 }
             }
         case "options":
-            writeReply(message, &writer) { [options] writer in
+            let options = state.withLock { $0.options }
+            writeReply(message, &writer) { writer in
                 writer.writeField(0, .map)
                 writer.writeMapHeader(from: .string, to: .structure, count: options.count)
                 for (name, option) in options {
@@ -65,7 +76,7 @@ final class ManagerProcessor: MessageProcessor {
         case "query", "getQueryColumns":
             var sql = ""
             try readArguments(message, .string) { (reader) throws(ThriftError) in sql = try reader.readString() }
-            let response = query(sql)
+            let response = answer(sql)
             writeReply(message, &writer) { writer in
                 writer.writeField(0, .structure)
                 response.write(to: &writer)
@@ -76,14 +87,32 @@ final class ManagerProcessor: MessageProcessor {
         }
     }
 
-    private func register(_ info: ExtensionInfo) -> ExtensionStatus {
+    /// What the test says of a query. It is asked without the lock, since it may take its time or ask for the options.
+    private func answer(_ sql: String) -> ExtensionResponse {
+        let query = state.withLock { $0.query }
+        do {
+            return try query(sql)
+        } catch {
+            return .failure("\(error)")
+        }
+    }
+
+    /// Takes an extension, or refuses it with osqueryd's text (osquery: extensions/interface.cpp, registerExtension;
+    /// registry/registry_factory.cpp, addBroadcast).
+    private func register(_ info: ExtensionInfo, _ routes: ReceivedRoutes) -> ExtensionStatus {
         state.withLock { state in
             guard !state.extensions.values.contains(where: { $0.name == info.name }) else {
                 return .failure("Duplicate extension registered")
             }
+            for (registry, plugin) in routes.plugins
+            where state.registries.values.contains(where: { $0[registry, plugin] != nil }) {
+                return .failure(
+                    "Failed adding registry: Registry item \(plugin) conflicts with another item of the same name.")
+            }
             let uuid = state.nextUUID
             state.nextUUID += 1
             state.extensions[uuid] = info
+            state.registries[uuid] = routes
             return ExtensionStatus(uuid: uuid)
         }
     }

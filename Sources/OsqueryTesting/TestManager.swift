@@ -1,7 +1,7 @@
 import Glibc
 import Logging
 public import Osquery
-public import SystemCalls
+import SystemCalls
 
 /// A stand-in for osqueryd: it takes registrations at a real socket, and calls plugins as osqueryd does.
 ///
@@ -15,59 +15,97 @@ public import SystemCalls
 /// It speaks the protocol as this package reads it: a test that uses nothing else shows that your plugin agrees with us, and not
 /// that we agree with osquery.
 public final class TestManager: Sendable {
+    /// Answers a query's SQL. An error that it throws reaches the caller as status 1 with the error's text.
+    public typealias QueryAnswer = @Sendable (String) throws -> ExtensionResponse
+
     /// What an extension's `--socket` is to be.
     public let socketPath: String
-    private let folder: String
+    private let directory: String
     private let processor: ManagerProcessor
     private let server: ExtensionServer
     private let served = Lock<[ExtensionServer]>([])
 
-    /// Starts to listen at a socket in a new folder below `/tmp`.
+    /// Starts to listen at a socket in a new directory in `/tmp`.
     ///
     /// - Parameters:
     ///   - options: osqueryd's flags, by their names.
     ///   - query: Answers queries; by default none has rows.
     public convenience init(
         options: [String: OptionInfo] = [:],
-        query: @escaping @Sendable (String) -> ExtensionResponse = { _ in ExtensionResponse() }
-    ) throws(SystemError) {
+        query: @escaping QueryAnswer = { _ in ExtensionResponse() }
+    ) throws(TestManagerError) {
         var name = Array("/tmp/osquery-testing-XXXXXX".utf8CString)
-        guard mkdtemp(&name) != nil else { throw SystemError("make a folder in", "/tmp") }
-        let folder = String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-        try self.init(socketPath: "\(folder)/osquery.em", folder: folder, options: options, query: query)
+        guard mkdtemp(&name) != nil else { throw .notStarted(SystemError("make a directory in", "/tmp"), at: "/tmp") }
+        let directory = String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        try self.init(socketPath: "\(directory)/osquery.em", directory: directory, options: options, query: query)
     }
 
     /// Starts to listen at `socketPath`.
     public convenience init(
         socketPath: String, options: [String: OptionInfo] = [:],
-        query: @escaping @Sendable (String) -> ExtensionResponse = { _ in ExtensionResponse() }
-    ) throws(SystemError) {
-        try self.init(socketPath: socketPath, folder: "", options: options, query: query)
+        query: @escaping QueryAnswer = { _ in ExtensionResponse() }
+    ) throws(TestManagerError) {
+        try self.init(socketPath: socketPath, directory: "", options: options, query: query)
     }
 
     private init(
-        socketPath: String, folder: String, options: [String: OptionInfo],
-        query: @escaping @Sendable (String) -> ExtensionResponse
-    ) throws(SystemError) {
+        socketPath: String, directory: String, options: [String: OptionInfo],
+        query: @escaping QueryAnswer
+    ) throws(TestManagerError) {
         self.socketPath = socketPath
-        self.folder = folder
+        self.directory = directory
         processor = ManagerProcessor(options: options, query: query)
-        server = try ExtensionServer(
-            socketPath: socketPath, processor: processor, activity: ExtensionActivity(),
-            logger: Logger(label: "osquery-testing"), onShutdown: {})
-        try server.start()
+        do {
+            server = try ExtensionServer(
+                socketPath: socketPath, processor: processor, activity: ExtensionActivity(),
+                logger: Logger(label: "osquery-testing"), onShutdown: {})
+            try server.start()
+        } catch {
+            if !directory.isEmpty { rmdir(directory) }
+            throw .notStarted(error, at: socketPath)
+        }
     }
 
     /// Ends all that was started, and removes the sockets.
     public func stop() {
         server.stop(within: .seconds(1))
         for extensionServer in served.withLock({ $0 }) { extensionServer.stop(within: .seconds(1)) }
-        if !folder.isEmpty { rmdir(folder) }
+        if !directory.isEmpty { rmdir(directory) }
     }
 
     /// The extensions that have registered.
     public var extensions: [Int64: ExtensionInfo] {
         processor.state.withLock { $0.extensions }
+    }
+
+    /// osqueryd's flags, by their names without dashes, as ``ExtensionManagerClient/options()`` returns them.
+    public var options: [String: OptionInfo] {
+        get { processor.state.withLock { $0.options } }
+        set { processor.state.withLock { $0.options = newValue } }
+    }
+
+    /// Answers the queries that follow.
+    public func answerQueries(_ query: @escaping QueryAnswer) {
+        processor.state.withLock { $0.query = query }
+    }
+
+    /// A client of this stand-in, for code that asks osqueryd.
+    public var client: ExtensionManagerClient { ExtensionManagerClient(socketPath: socketPath) }
+
+    /// The route info that a plugin has registered: a table's columns, aliases and attributes.
+    ///
+    /// - Returns: Nil where no extension has registered such a plugin.
+    public func routes(of plugin: String, in registry: PluginRegistry = .table) -> [ExtensionResponse.Row]? {
+        processor.state.withLock { state in
+            state.registries.values.lazy.compactMap { $0[registry.rawValue, plugin] }.first
+        }
+    }
+
+    /// The number of the extension that has a plugin.
+    private func owner(of plugin: String, in registry: PluginRegistry) -> Int64? {
+        processor.state.withLock { state in
+            state.registries.first { $0.value[registry.rawValue, plugin] != nil }?.key
+        }
     }
 
     /// Waits until an extension has registered and can be called.
@@ -88,90 +126,48 @@ public final class TestManager: Sendable {
         let info = ExtensionInfo(name: name, version: "1.0.0")
         let client = ExtensionManagerClient(socketPath: socketPath)
         let uuid = try await client.registerExtension(info, plugins: plugins)
-        let extensionServer = try ExtensionServer(
-            socketPath: "\(socketPath).\(uuid)", processor: ExtensionProcessor(uuid: uuid, plugins: plugins),
-            activity: ExtensionActivity(), logger: Logger(label: name), onShutdown: {})
-        try extensionServer.start()
-        served.withLock { $0.append(extensionServer) }
+        do {
+            let extensionServer = try ExtensionServer(
+                socketPath: "\(socketPath).\(uuid)", processor: ExtensionProcessor(uuid: uuid, plugins: plugins),
+                activity: ExtensionActivity(), logger: Logger(label: name), onShutdown: {})
+            try extensionServer.start()
+            served.withLock { $0.append(extensionServer) }
+        } catch {
+            throw TestManagerError.notStarted(error, at: "\(socketPath).\(uuid)")
+        }
         return uuid
     }
 
     // MARK: - Calls
 
-    /// Calls a plugin of the extension that registered last, as osqueryd does: a connection for a ping, another for the call.
+    /// Calls a plugin as osqueryd does: a connection for a ping, another for the call.
+    ///
+    /// The extension called is the one that has registered the plugin, or else the one that registered last.
+    ///
+    /// - Returns: What the plugin answers, whatever its status.
     public func call(
         _ registry: PluginRegistry, _ plugin: String, _ request: [String: String]
     ) async throws -> ExtensionResponse {
-        guard let uuid = try await waitForRegistration() else { throw TestManagerError.noExtension }
+        guard let newest = try await waitForRegistration() else { throw TestManagerError.noExtension }
+        let uuid = owner(of: plugin, in: registry) ?? newest
         let path = "\(socketPath).\(uuid)"
         try await ExtensionManagerClient(socketPath: path).ping()
         let client = ExtensionManagerClient(socketPath: path, timeout: .seconds(300))
-        return try await client.onThread { () throws(ManagerError) in
-            try client.call(registry.rawValue, plugin, request)
-        }
+        return try await client.call(registry: registry, plugin: plugin, request: request)
     }
 
-    /// The rows of a table.
-    ///
-    /// - Parameter keepingRowIDs: Whether each row has its `rowid`, too, which `SELECT *` does not show.
-    public func generate(
-        _ table: String, _ query: QueryContext = QueryContext(), keepingRowIDs: Bool = false
-    ) async throws -> [ExtensionResponse.Row] {
-        let rows = try await succeed(.table, table, ["action": "generate", "context": query.json]).rows
-        return keepingRowIDs ? rows : rows.map { row in row.filter { $0.key != "rowid" } }
-    }
-
-    /// Hands a result to a logger.
-    public func logString(_ text: String, to logger: String) async throws {
-        _ = try await succeed(.logger, logger, ["string": text, "category": "event"])
-    }
-
-    /// Hands a snapshot to a logger.
-    public func logSnapshot(_ text: String, to logger: String) async throws {
-        _ = try await succeed(.logger, logger, ["snapshot": text])
-    }
-
-    /// Hands status lines, a JSON array, to a logger.
-    public func logStatus(_ lines: String, to logger: String) async throws {
-        _ = try await succeed(.logger, logger, ["status": "true", "log": lines])
-    }
-
-    /// The configuration of a config plugin, by the names of its sources.
-    public func genConfig(_ plugin: String) async throws -> [String: String] {
-        try await succeed(.config, plugin, ["action": "genConfig"]).rows.first ?? [:]
-    }
-
-    /// The queries of a distributed plugin, as the JSON text that osqueryd gets.
-    public func getQueries(_ plugin: String) async throws -> String {
-        try await succeed(.distributed, plugin, ["action": "getQueries"]).rows.first?["results"] ?? ""
-    }
-
-    /// Hands results, the JSON text that osqueryd sends, to a distributed plugin.
-    public func writeResults(_ results: String, to plugin: String) async throws {
-        _ = try await succeed(.distributed, plugin, ["action": "writeResults", "results": results])
-    }
-
-    private func succeed(
+    /// Calls a plugin, and throws where its status is not 0.
+    func succeed(
         _ registry: PluginRegistry, _ plugin: String, _ request: [String: String]
     ) async throws -> ExtensionResponse {
         let response = try await call(registry, plugin, request)
-        guard response.status.code == 0 else { throw TestManagerError.failed(response.status) }
-        return response
-    }
-}
-
-/// Why a call of a plugin did not bring what it was to bring.
-public enum TestManagerError: Error, Equatable, CustomStringConvertible {
-    /// No extension has registered.
-    case noExtension
-    /// The plugin answered with a status other than 0.
-    case failed(ExtensionStatus)
-
-    /// What went wrong, as a sentence.
-    public var description: String {
-        switch self {
-        case .noExtension: "No extension has registered."
-        case .failed(let status): "The plugin answered with status \(status.code): \(status.message)"
+        guard response.status.code == 0 else {
+            throw TestManagerError(
+                .failed,
+                "The \(registry.rawValue) plugin “\(plugin)” answered with status \(response.status.code): "
+                    + response.status.message,
+                status: response.status)
         }
+        return response
     }
 }

@@ -64,6 +64,13 @@ private final class ScriptedManager: Sendable {
         ),
         ("query", { try $0.query("SELECT 1 AS one") == [["one": "1"]] }),
         ("getQueryColumns", { try $0.getQueryColumns("SELECT 1 AS one") == [["one": "INTEGER"]] }),
+        (
+            "call",
+            {
+                let response = try $0.call("logger", "journal", ["string": "{}"])
+                return response == ExtensionResponse(status: ExtensionStatus(uuid: 12004))
+            }
+        ),
     ]
 
     @Test("each method sends the bytes that Apache Thrift writes, and reads its reply", arguments: methods.indices)
@@ -132,5 +139,44 @@ private final class ScriptedManager: Sendable {
         let client = ExtensionManagerClient(socketPath: "/nowhere/osquery.em")
         let error = #expect(throws: ManagerError.self) { try client.ping() }
         #expect(error?.description.contains("No such file or directory. Is osqueryd running") == true)
+    }
+}
+
+/// Answers in osqueryd's place, as Testing.md shows it.
+private struct FakeOsquery: OsqueryClient {
+    var rows: [ExtensionResponse.Row] = []
+
+    func ping() {}
+    func extensions() -> [Int64: ExtensionInfo] { [:] }
+    func options() -> [String: OptionInfo] { [:] }
+    func query(_ sql: String) -> [ExtensionResponse.Row] { rows }
+    func getQueryColumns(_ sql: String) -> [ExtensionResponse.Row] { [] }
+    func call(registry: String, plugin: String, request: [String: String]) -> ExtensionResponse {
+        ExtensionResponse(rows: [["registry": registry, "plugin": plugin]])
+    }
+}
+
+@Suite struct OsqueryClientTests {
+    private struct Info: Decodable, Equatable { var pid: Int }
+
+    @Test func aQueryForOneRowReturnsIt() async throws {
+        let client: any OsqueryClient = FakeOsquery(rows: [["pid": "7"]])
+        #expect(try await client.queryRow("SELECT pid FROM osquery_info") == ["pid": "7"])
+        #expect(try await client.queryRow("SELECT pid FROM osquery_info", as: Info.self) == Info(pid: 7))
+        #expect(try await client.query("SELECT pid FROM osquery_info", as: Info.self) == [Info(pid: 7)])
+        let response = try await client.call(registry: .table, plugin: "time", request: [:])
+        #expect(response.rows == [["registry": "table", "plugin": "time"]])
+    }
+
+    @Test(arguments: [
+        (0, RowCountError.Code.none, "The query returned no row instead of exactly one: SELECT 1"),
+        (2, .several, "The query returned 2 rows instead of exactly one: SELECT 1"),
+    ])
+    func anotherNumberOfRowsIsAnError(count: Int, code: RowCountError.Code, sentence: String) async {
+        let client = FakeOsquery(rows: Array(repeating: ["pid": "7"], count: count))
+        let error = await #expect(throws: RowCountError.self) { try await client.queryRow("SELECT 1") }
+        #expect(error?.code == code)
+        #expect(error?.description == sentence)
+        await #expect(throws: RowCountError.self) { try await client.queryRow("SELECT 1", as: Info.self) }
     }
 }

@@ -52,3 +52,45 @@ private struct Process: Decodable, Equatable {
         }
     }
 }
+
+private struct Note: Decodable, Equatable {
+    var title: String
+    var stars: Int?
+    var mainPart: [UInt8]?
+}
+
+@Suite struct TableRowValueTests {
+    private let row: TableRow = [
+        "title": "milk", "stars": "5", "main_part": .blob([0, 255]), "nothing": nil, "share": 0.5,
+    ]
+
+    @Test func valuesHaveTheTypesThatAreAskedFor() throws {
+        #expect(row.string("title") == "milk")
+        #expect(row.string("share") == "0.5")
+        #expect(row.string("nothing") == nil)
+        #expect(row.string("missing") == nil)
+        #expect(try row.value("stars", as: Int.self) == 5)
+        #expect(try row.value("stars", as: UInt8.self) == 5)
+        #expect(try row.value("share", as: Double.self) == 0.5)
+        #expect(try row.value("main_part", as: [UInt8].self) == [0, 255])
+        #expect(try row.value("nothing", as: Int.self) == nil)
+        #expect(try row.value("missing", as: Int.self) == nil)
+        let error = #expect(throws: RowError.self) { try row.value("title", as: Int.self) }
+        #expect(error?.description == "The column “title” of a row cannot be decoded: “milk” is no Int.")
+    }
+
+    @Test func aTableRowIsDecodedIntoAValue() throws {
+        #expect(try row.decode(as: Note.self) == Note(title: "milk", stars: 5, mainPart: [0, 255]))
+        #expect(try (["title": "a"] as TableRow).decode() == Note(title: "a"))
+        #expect(throws: RowError.self) { try (["stars": 5] as TableRow).decode(as: Note.self) }
+    }
+
+    @Test(arguments: [
+        (ColumnValue.null, "NULL"), (.text("a 'b'"), "a 'b'"), (.integer(-5), "-5"),
+        (.unsigned(.max), "18446744073709551615"),
+        (.double(0.5), "0.5"), (.double(.nan), "NULL"), (.blob([0, 10, 255]), "X'000AFF'"), (.blob([]), "X''"),
+    ])
+    func aValueShowsItsText(value: ColumnValue, text: String) {
+        #expect("\(value)" == text)
+    }
+}

@@ -45,7 +45,7 @@ private struct Echo: TablePlugin {
             constraints.map {
                 [
                     "column": .text(column), "operator": .integer(Int64($0.operator.rawValue)),
-                    "value": .text("\($0.value)"),
+                    "value": .text("\(Mirror(reflecting: $0.value).children.first?.label ?? "null") \($0.value)"),
                 ]
             }
         }
@@ -92,8 +92,8 @@ private struct Wrong<Row: Encodable & Sendable>: TablePlugin {
         let response = try await Echo().call(PluginRequest(["action": "generate", "context": context]))
         #expect(
             response.rows.withoutRowIDs == [
-                ["column": "n", "operator": "2", "value": "integer(7)"],
-                ["column": "n", "operator": "65", "value": "text(\"x%\")"],
+                ["column": "n", "operator": "2", "value": "integer 7"],
+                ["column": "n", "operator": "65", "value": "text x%"],
             ])
     }
 

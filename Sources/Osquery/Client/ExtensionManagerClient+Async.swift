@@ -1,7 +1,7 @@
 import SystemCalls
 
 /// Calls that suspend their task until osqueryd has answered. Each waits on a thread of its own, never in Swift's pool.
-extension ExtensionManagerClient {
+extension ExtensionManagerClient: OsqueryClient {
     /// Asks whether osqueryd answers.
     public func ping() async throws(ManagerError) {
         try await onThread { () throws(ManagerError) in try self.ping() }
@@ -21,7 +21,7 @@ extension ExtensionManagerClient {
         try await onThread { () throws(ManagerError) in try self.deregisterExtension(uuid) }
     }
 
-    /// The extensions that osqueryd knows, by their numbers; 0 is osquery itself.
+    /// The extensions that osqueryd knows, by their numbers. osquery itself is not among them.
     public func extensions() async throws(ManagerError) -> [Int64: ExtensionInfo] {
         try await onThread { () throws(ManagerError) in try self.extensions() }
     }
@@ -36,27 +36,24 @@ extension ExtensionManagerClient {
         try await onThread { () throws(ManagerError) in try self.query(sql) }
     }
 
-    /// Runs a query and decodes each of its rows.
-    ///
-    /// ```swift
-    /// struct Process: Decodable { var pid: Int32; var name: String; var parent: Int32? }
-    /// let processes = try await manager.query("SELECT pid, name, parent FROM processes", as: Process.self)
-    /// ```
-    ///
-    /// A property is the column of its name, or of its name in snake case. A column that is missing or empty is nil where the
-    /// property is an optional.
-    ///
-    /// - Throws: ``ManagerError``, or ``RowError`` for a row that is no such value.
-    public func query<Row: Decodable & Sendable>(_ sql: String, as type: Row.Type) async throws -> [Row] {
-        try await query(sql).map { try RowDecoder.decode(type, from: $0) }
-    }
-
     /// The columns that a query would bring: a row each, `{name: type}`.
     public func getQueryColumns(_ sql: String) async throws(ManagerError) -> [ExtensionResponse.Row] {
         try await onThread { () throws(ManagerError) in try self.getQueryColumns(sql) }
     }
 
-    package func onThread<R: Sendable>(
+    /// Calls a plugin (osquery.thrift: Extension.call).
+    ///
+    /// At osqueryd's own socket these are the plugins that osqueryd has registered, its own and those of its extensions. At an
+    /// extension's socket, which is osqueryd's with a dot and the extension's number, they are those of the extension.
+    ///
+    /// - Returns: What the plugin answers, whatever its status: a logger answers `features` with its feature bits there.
+    public func call(
+        registry: String, plugin: String, request: [String: String]
+    ) async throws(ManagerError) -> ExtensionResponse {
+        try await onThread { () throws(ManagerError) in try self.call(registry, plugin, request) }
+    }
+
+    private func onThread<R: Sendable>(
         _ body: @escaping @Sendable () throws(ManagerError) -> R
     ) async throws(ManagerError) -> R {
         let result: Result<R, ManagerError> = await withCheckedContinuation { continuation in

@@ -86,7 +86,7 @@ public final class ExtensionManagerClient: Sendable {
         try check(status, of: "deregisterExtension")
     }
 
-    /// The extensions that osqueryd knows, by their numbers; 0 is osquery itself.
+    /// The extensions that osqueryd knows, by their numbers.
     package func extensions() throws(ManagerError) -> [Int64: ExtensionInfo] {
         try call(
             "extensions",
@@ -126,9 +126,8 @@ public final class ExtensionManagerClient: Sendable {
         try rows("getQueryColumns", sql)
     }
 
-    /// Calls a plugin of an extension, which answers ping, call and shutdown at a socket of its own
-    /// (osquery.thrift: Extension).
-    package func call(
+    /// Calls a plugin of osqueryd, or of the extension that listens at the socket (osquery.thrift: Extension).
+    func call(
         _ registry: String, _ item: String, _ request: [String: String]
     ) throws(ManagerError) -> ExtensionResponse {
         try call("call", readResponse) { writer in

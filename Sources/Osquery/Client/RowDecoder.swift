@@ -4,11 +4,27 @@ struct RowDecoder: Decoder {
     let codingPath: [any CodingKey] = []
     let userInfo: [CodingUserInfoKey: Any] = [:]
     let row: ExtensionResponse.Row
+    /// The columns whose bytes need not be text.
+    var blobs: [String: [UInt8]] = [:]
 
-    static func decode<Value: Decodable>(_ type: Value.Type, from row: ExtensionResponse.Row) throws(RowError) -> Value
-    {
+    static func decode<Value: Decodable>(
+        _ type: Value.Type, from row: ExtensionResponse.Row, blobs: [String: [UInt8]] = [:]
+    ) throws(RowError) -> Value {
+        try rowError { try Value(from: RowDecoder(row: row, blobs: blobs)) }
+    }
+
+    /// Decodes the value of one column.
+    ///
+    /// - Parameter blob: The value's bytes, where they need not be text.
+    static func decode<Value: Decodable>(
+        _ type: Value.Type, column: String, text: String, blob: [UInt8]? = nil
+    ) throws(RowError) -> Value {
+        try rowError { try ColumnDecoder(column: column, text: text, blob: blob).decode(type) }
+    }
+
+    private static func rowError<Value>(_ decode: () throws -> Value) throws(RowError) -> Value {
         do {
-            return try Value(from: RowDecoder(row: row))
+            return try decode()
         } catch let error as RowError {
             throw error
         } catch {
@@ -17,7 +33,7 @@ struct RowDecoder: Decoder {
     }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedDecodingContainer<Key> {
-        KeyedDecodingContainer(RowDecodingContainer(row: row))
+        KeyedDecodingContainer(RowDecodingContainer(row: row, blobs: blobs))
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
@@ -46,11 +62,19 @@ public struct RowError: Error, Equatable, CustomStringConvertible {
 private struct RowDecodingContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
     let codingPath: [any CodingKey] = []
     let row: ExtensionResponse.Row
+    let blobs: [String: [UInt8]]
 
     var allKeys: [Key] { row.keys.compactMap(Key.init(stringValue:)) }
 
     private func text(_ key: Key) -> String? {
         row[key.stringValue] ?? row[key.stringValue.snakeCased]
+    }
+
+    private func decoder(_ key: Key, _ text: String) -> ColumnDecoder {
+        let name = key.stringValue
+        // Few rows have a blob.
+        let blob = blobs.isEmpty ? nil : blobs[row[name] == nil ? name.snakeCased : name]
+        return ColumnDecoder(column: name, text: text, blob: blob)
     }
 
     func contains(_ key: Key) -> Bool { text(key) != nil }
@@ -62,7 +86,7 @@ private struct RowDecodingContainer<Key: CodingKey>: KeyedDecodingContainerProto
         guard let text = text(key) else {
             throw RowError(column: key.stringValue, reason: "the row has no such column")
         }
-        return try ColumnDecoder(column: key.stringValue, text: text).decode(type)
+        return try decoder(key, text).decode(type)
     }
 
     /// An empty string is one.
@@ -70,7 +94,7 @@ private struct RowDecodingContainer<Key: CodingKey>: KeyedDecodingContainerProto
 
     func decodeIfPresent<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value? {
         guard let text = text(key), !text.isEmpty else { return nil }
-        return try ColumnDecoder(column: key.stringValue, text: text).decode(type)
+        return try decoder(key, text).decode(type)
     }
 
     func nestedContainer<NestedKey: CodingKey>(
@@ -83,8 +107,8 @@ private struct RowDecodingContainer<Key: CodingKey>: KeyedDecodingContainerProto
         throw RowError(column: key.stringValue, reason: "a column is no list")
     }
 
-    func superDecoder() throws -> any Decoder { RowDecoder(row: row) }
-    func superDecoder(forKey key: Key) throws -> any Decoder { RowDecoder(row: row) }
+    func superDecoder() throws -> any Decoder { RowDecoder(row: row, blobs: blobs) }
+    func superDecoder(forKey key: Key) throws -> any Decoder { RowDecoder(row: row, blobs: blobs) }
 }
 
 /// Decodes what stands in one column.
@@ -93,11 +117,12 @@ private struct ColumnDecoder: Decoder, SingleValueDecodingContainer {
     let userInfo: [CodingUserInfoKey: Any] = [:]
     let column: String
     let text: String
+    let blob: [UInt8]?
 
     func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
         switch type {
         case is String.Type: return text as! Value
-        case is [UInt8].Type: return Array(text.utf8) as! Value
+        case is [UInt8].Type: return (blob ?? Array(text.utf8)) as! Value
         case is Bool.Type:
             guard let truth = ["1": true, "true": true, "0": false, "false": false][text] else {
                 throw RowError(column: column, reason: "“\(text)” is no truth value")

@@ -45,6 +45,17 @@ package struct JSONWriter {
         text += String(value)
     }
 
+    /// A number with a fraction, which must be finite: JSON has no other.
+    package mutating func number(_ value: Double) {
+        separate()
+        text += "\(value)"
+    }
+
+    package mutating func null() {
+        separate()
+        text += "null"
+    }
+
     /// An object of strings, in order of their names.
     package mutating func object(_ members: [String: String]) {
         object { json in

@@ -62,6 +62,15 @@ extension ColumnValue {
     }
 }
 
+extension ColumnValue: CustomStringConvertible {
+    /// The value's text; `NULL` where SQLite has NULL for it, and a blob as the literal that SQL has for it, `X'00FF'`.
+    public var description: String {
+        guard case .blob(let bytes) = self else { return text ?? "NULL" }
+        let digits = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }
+        return "X'\(digits.joined())'"
+    }
+}
+
 extension ThriftWriter {
     /// Writes a value as a string; a blob's bytes are kept as they are.
     mutating func writeValue(_ value: ColumnValue) {
