@@ -1,10 +1,11 @@
 import Osquery
 
 extension RegisteredTable {
-    /// The `json_value_array` of a change: a value for each column, those of aliases last.
+    /// The `json_value_array` of a change: a value for each column, those of aliases last. SQLite has NULL for an alias in
+    /// an insert, and the column's value in an update.
     ///
     /// osqueryd refuses what SQLite has not in the type of its column (osquery: sql/virtual_table.cpp, serializeUpdateParameters).
-    func json(_ row: TableRow) throws(TestManagerError) -> String {
+    func json(_ row: TableRow, isUpdate: Bool) throws(TestManagerError) -> String {
         try check(row.columns, "A change of")
         for column in columns {
             let value = row[column.name] ?? .null
@@ -16,7 +17,9 @@ extension RegisteredTable {
         var json = JSONWriter()
         json.array { json in
             for column in columns { json.value(row[column.name] ?? .null) }
-            for _ in columns.flatMap(\.aliases) { json.value(.null) }
+            for column in columns {
+                for _ in column.aliases { json.value(isUpdate ? row[column.name] ?? .null : .null) }
+            }
         }
         return json.text
     }
@@ -36,8 +39,10 @@ extension Column {
             }
         guard isRightType else { return "the column's type is \(type.rawValue) (SQLITE_MISMATCH)" }
         switch value {
-        case .null where options == .index || options == .required:
-            return "the column is needed (SQLITE_MISMATCH)"
+        // An extension's column without options is an index (--extensions_default_index).
+        case .null where options.isEmpty || options == .index || options == .required:
+            return
+                "only a column with another option than index and required, such as optimized, can be NULL (SQLITE_MISMATCH)"
         case .double(let number) where !number.isFinite:
             return "JSON has no such number"
         case .blob(let bytes) where String(validating: bytes, as: UTF8.self) == nil:

@@ -34,14 +34,16 @@ extension TestManager {
     /// ```
     ///
     /// - Parameters:
-    ///   - row: The values. A column that it lacks is NULL.
+    ///   - row: The values. A column that it lacks is NULL, which osqueryd refuses for a column without options.
     ///   - rowID: The row's number, where the statement gives one.
     /// - Returns: The number of the new row.
     /// - Throws: ``TestManagerError`` for a row that osqueryd does not send, and for one that the table refuses.
     @discardableResult
     public func insert(_ row: TableRow, into table: String, rowID: Int64? = nil) async throws -> Int64 {
         let registered = try await registeredTable(table)
-        var request = ["action": "insert", "json_value_array": try registered.json(row), "auto_rowid": "false"]
+        var request = [
+            "action": "insert", "json_value_array": try registered.json(row, isUpdate: false), "auto_rowid": "false",
+        ]
         if let rowID {
             request["auto_rowid"] = "true"
             request["id"] = "\(rowID)"
@@ -62,12 +64,14 @@ extension TestManager {
     ///
     /// - Parameters:
     ///   - rowID: Which row.
-    ///   - row: The values of all columns, as osqueryd sends them; a column that it lacks becomes NULL.
+    ///   - row: The values of all columns, as osqueryd sends them; a column that it lacks becomes NULL, as for an insert.
     ///   - newRowID: The row's new number, where the statement changes that.
     /// - Throws: ``TestManagerError`` for a row that osqueryd does not send, and for one that the table refuses.
     public func update(_ table: String, rowID: Int64, to row: TableRow, newRowID: Int64? = nil) async throws {
         let registered = try await registeredTable(table)
-        var request = ["action": "update", "id": "\(rowID)", "json_value_array": try registered.json(row)]
+        var request = [
+            "action": "update", "id": "\(rowID)", "json_value_array": try registered.json(row, isUpdate: true),
+        ]
         if let newRowID, newRowID != rowID { request["new_id"] = "\(newRowID)" }
         _ = try await change(table, request)
     }

@@ -97,9 +97,9 @@ import Testing
     @Test("a change is what osquery's xUpdate sends")
     func changes() async throws {
         let routes = [
-            ["id": "column", "name": "title", "type": "TEXT", "op": "0"],
-            ["id": "column", "name": "stars", "type": "INTEGER", "op": "0"],
-            ["id": "column", "name": "share", "type": "DOUBLE", "op": "0"],
+            ["id": "column", "name": "title", "type": "TEXT", "op": "8"],
+            ["id": "column", "name": "stars", "type": "INTEGER", "op": "8"],
+            ["id": "column", "name": "share", "type": "DOUBLE", "op": "8"],
             ["id": "columnAlias", "name": "name", "target": "title"],
         ]
         let table = RecordingPlugin<TableRegistry>(
@@ -113,7 +113,7 @@ import Testing
         try await manager.update("rec", rowID: 1, to: ["title": "d"], newRowID: 2)
         try await manager.update("rec", rowID: 1, to: ["title": "d"], newRowID: 1)
         try await manager.delete(from: "rec", rowID: 1)
-        let values = #"["d",null,null,null]"#
+        let values = #"["d",null,null,"d"]"#
         #expect(
             table.requests == [
                 [

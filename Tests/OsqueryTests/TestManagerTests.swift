@@ -68,7 +68,7 @@ private struct Fixed: TablePlugin {
 /// Takes no change but the one of row 1.
 private struct Stubborn: WritableTablePlugin {
     let name = "stubborn"
-    let columns = [Column("title", .text, .required), Column("stars", .integer)]
+    let columns = [Column("title", .text, .required), Column("stars", .integer, .optimized)]
 
     func generate(_ query: QueryContext) -> [TableRow] { [] }
     func insert(_ row: TableRow, rowID: Int64?) throws -> Int64 { throw RowChangeError.constraint }
@@ -180,6 +180,29 @@ extension TestManagerTests {
             #expect(error?.code == .wrongValue)
             #expect(error?.description.hasSuffix("(SQLITE_MISMATCH).") == true)
         }
+    }
+
+    @Test(
+        "NULL is refused as osqueryd refuses it",
+        arguments: [
+            (ColumnOptions(), true), (ColumnOptions.index, true), (ColumnOptions.required, true),
+            (ColumnOptions.additional, false), (ColumnOptions.optimized, false),
+            (ColumnOptions.hidden, false), (ColumnOptions([.index, .required]), false),
+        ])
+    func nulls(options: ColumnOptions, isRefused: Bool) async throws {
+        let column = ["id": "column", "name": "a", "type": "TEXT", "op": "\(options.rawValue)"]
+        let table = RecordingPlugin<TableRegistry>(
+            "rec", routes: [column], answer: ExtensionResponse(rows: [["status": "success", "id": "1"]]))
+        let manager = try TestManager()
+        defer { manager.stop() }
+        try await manager.register([table])
+        if isRefused {
+            #expect(await error { try await manager.insert([:], into: "rec") }?.code == .wrongValue)
+            #expect(await error { try await manager.update("rec", rowID: 1, to: [:]) }?.code == .wrongValue)
+        } else {
+            #expect(try await manager.insert([:], into: "rec") == 1)
+        }
+        #expect(table.requests.isEmpty == isRefused)
     }
 
     @Test("answers are as the test says, also after the start")
