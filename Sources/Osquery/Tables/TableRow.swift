@@ -88,21 +88,6 @@ public struct TableRow: Sendable, Equatable, Encodable, ExpressibleByDictionaryL
     }
 }
 
-extension String {
-    /// `mainPid` as `main_pid`.
-    var snakeCased: String {
-        var name: [UInt8] = []
-        for byte in utf8 {
-            if byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") {
-                name += [UInt8(ascii: "_"), byte | 0x20]
-            } else {
-                name.append(byte)
-            }
-        }
-        return String(decoding: name, as: UTF8.self)
-    }
-}
-
 /// A coding key of any name.
 struct ColumnKey: CodingKey {
     let stringValue: String
