@@ -1,0 +1,73 @@
+import Testing
+
+@testable import Osquery
+
+private struct Declared: TablePlugin {
+    var name = "declared"
+    var columns = [Column("a", .text)]
+    var aliases: [String] = []
+    var primaryKey: [String] = []
+
+    func generate(_ query: QueryContext) -> [TableRow] { [] }
+}
+
+private struct NamedConfig: ConfigPlugin {
+    let name: String
+
+    func genConfig() -> [String: String] { [:] }
+}
+
+@Suite struct PluginCheckTests {
+    private func refusal(_ plugins: any ExtensionPlugin...) -> PluginError? {
+        do throws(PluginError) {
+            try plugins.checkNames()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test func twoPluginsOfOneNameAreRefusedInOneRegistryOnly() {
+        let twice = refusal(Declared(), Declared())
+        #expect(twice?.code == .duplicateName)
+        #expect(twice?.description == "Two table plugins are named “declared”. Rename one of them.")
+        #expect(refusal(Declared(), Declared(name: "b", aliases: ["declared"]))?.code == .duplicateName)
+        #expect(refusal(Declared(), NamedConfig(name: "declared")) == nil)
+        #expect(refusal(NamedConfig(name: "x"), NamedConfig(name: "x"))?.code == .duplicateName)
+    }
+
+    @Test(arguments: ["", "Planets", "my table", "a-b", "plänets", "1st", "a`b"])
+    func aTableThatSQLCannotNameIsRefused(name: String) {
+        #expect(refusal(Declared(name: name))?.code == .invalidName)
+        #expect(refusal(Declared(aliases: [name]))?.code == .invalidName)
+    }
+
+    @Test(arguments: ["", "mainPid", "a b", "a`b", "größe", "rowid"])
+    func aColumnThatOsqueryCannotNameIsRefused(name: String) throws {
+        for column in [Column(name, .text), Column("b", .text, aliases: [name])] {
+            let error = try #require(refusal(Declared(columns: [column])))
+            #expect(error.code == .invalidColumn)
+            #expect(error.description.contains("“declared”") && error.description.contains("“\(name)”"))
+        }
+    }
+
+    @Test func aRefusalNamesTheRemedy() {
+        #expect(
+            refusal(Declared(columns: [Column("mainPID", .text)]))?.description
+                == "The table “declared” has a column named “mainPID”. Name it with lower-case letters a to z, digits and "
+                + "underscores: “main_pid”.")
+    }
+
+    @Test func columnsThatAreDeclaredTwiceAreRefused() {
+        #expect(refusal(Declared(columns: [Column("a", .text), Column("a", .integer)]))?.code == .duplicateColumn)
+        #expect(
+            refusal(Declared(columns: [Column("a", .text), Column("b", .text, aliases: ["a"])]))?.code
+                == .duplicateColumn)
+        #expect(refusal(Declared(columns: [Column("a", .text, aliases: ["b", "b"])]))?.code == .duplicateColumn)
+    }
+
+    @Test func aPrimaryKeyIsMadeOfDeclaredColumns() {
+        #expect(refusal(Declared(primaryKey: ["b"]))?.code == .unknownKeyColumn)
+        #expect(refusal(Declared(primaryKey: ["a"])) == nil)
+    }
+}
