@@ -70,4 +70,16 @@ private struct NamedConfig: ConfigPlugin {
         #expect(refusal(Declared(primaryKey: ["b"]))?.code == .unknownKeyColumn)
         #expect(refusal(Declared(primaryKey: ["a"])) == nil)
     }
+
+    @Test func anExtensionWithSuchPluginsDoesNotStart() throws {
+        let options = try #require(ExtensionOptions(spelledAsByOsqueryd: ["--socket", "/nonexistent/osquery.em"]))
+        let broken = OsqueryExtension(name: "broken", version: "1", plugins: [Declared(), Declared()])
+        do throws(ExtensionError) {
+            try broken.run(options)
+            Issue.record("It has run.")
+        } catch {
+            #expect(error.code == .invalidPlugins)
+            #expect(error.underlyingError as? PluginError == refusal(Declared(), Declared()))
+        }
+    }
 }

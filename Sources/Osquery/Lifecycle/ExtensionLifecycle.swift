@@ -30,6 +30,11 @@ struct ExtensionLifecycle {
 
     /// Returns when the extension has ended as it should.
     mutating func run() throws(ExtensionError) {
+        do throws(PluginError) {
+            try description.plugins.checkNames()
+        } catch {
+            throw .invalidPlugins(error)
+        }
         guard var registration = try registrar.register(reach: timeout) else { return }
         warnOfUnusedLoggers()
         // An osqueryd that went away in this very moment left no connection whose end would tell.
