@@ -37,7 +37,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CLinux"),
         .target(name: "SystemCalls", dependencies: ["CLinux"], swiftSettings: settings),
-        .target(name: "Thrift", swiftSettings: settings),
+        .target(name: "Thrift", dependencies: ["CLinux"], swiftSettings: settings),
         .target(
             name: "Osquery",
             dependencies: [

@@ -32,6 +32,10 @@ extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int 
 /* memmem(3) */
 extern void *memmem(const void *haystack, size_t length, const void *needle, size_t needle_length);
 
+/* mremap(2), whose number of arguments differs: the memory may move */
+extern void *mremap(void *memory, size_t length, size_t wanted, int flags, ...);
+static inline void *remap(void *memory, size_t length, size_t wanted) { return mremap(memory, length, wanted, 1); }
+
 /* dl_iterate_phdr(3), on machines of 64 bits */
 struct dl_phdr_info {
     Elf64_Addr dlpi_addr;

@@ -117,7 +117,7 @@ private indirect enum Value: Equatable {
 }
 
 extension ByteSlice {
-    fileprivate var array: [UInt8] {
+    var array: [UInt8] {
         withBytes { bytes in bytes.withUnsafeBytes { [UInt8]($0) } }
     }
 }
