@@ -217,7 +217,7 @@ extension ExtensionManagerClient {
         writeArguments(&writer)
         writer.writeStop()
         do {
-            try UnixSocket.send(writer.bytes, to: descriptor)
+            try UnixSocket.send(writer, to: descriptor)
         } catch {
             throw error.code == EAGAIN ? .timedOut : .closed
         }

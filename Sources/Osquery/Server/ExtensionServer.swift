@@ -183,7 +183,6 @@ extension ExtensionServer {
             return false
         }
         while true {
-            writer.removeAll()
             var outcome = AnswerOutcome.close
             do {
                 let message = try receiver.next(from: connection)
@@ -198,11 +197,12 @@ extension ExtensionServer {
             hold.wait()
             table.waits(worker)
             do {
-                if !writer.bytes.isEmpty { try UnixSocket.send(writer.bytes, to: connection) }
+                try UnixSocket.send(writer, to: connection)
             } catch {
                 logger.debug("An answer was not taken: \(error)")
                 outcome = outcome == .shutdown ? .shutdown : .close
             }
+            writer.removeAll()
             if outcome != .goOn { return outcome == .shutdown }
         }
     }

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import SystemCalls
+import Thrift
 
 /// Unix stream sockets, as system calls.
 enum UnixSocket {
@@ -97,13 +98,22 @@ enum UnixSocket {
         return retryingOnInterrupt { Int(poll(&descriptor, 1, 0)) } == 0
     }
 
-    /// Sends all of `bytes`. A peer that is gone is an error, never a signal.
+    /// Sends all that was written. A peer that is gone is an error, never a signal.
+    static func send(_ writer: ThriftWriter, to connection: Int32) throws(SystemError) {
+        try writer.forEachPiece { (bytes) throws(SystemError) in try send(bytes, to: connection) }
+    }
+
+    /// Sends all of `bytes`.
     static func send(_ bytes: [UInt8], to connection: Int32) throws(SystemError) {
+        try bytes.span.bytes.withUnsafeBytes { (bytes) throws(SystemError) in try send(bytes, to: connection) }
+    }
+
+    private static func send(_ bytes: UnsafeRawBufferPointer, to connection: Int32) throws(SystemError) {
         var sent = 0
         while sent < bytes.count {
-            let result = bytes.withUnsafeBytes { all in
-                let rest = UnsafeRawBufferPointer(rebasing: all[sent...])
-                return retryingOnInterrupt { Glibc.send(connection, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL)) }
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[sent...])
+            let result = retryingOnInterrupt {
+                Glibc.send(connection, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
             }
             guard result >= 0 else { throw SystemError("send to", "a connection") }
             sent += result
