@@ -1,5 +1,3 @@
-import Thrift
-
 /// A value in a row.
 public enum ColumnValue: Sendable, Equatable {
     case null
@@ -10,19 +8,6 @@ public enum ColumnValue: Sendable, Equatable {
     /// NaN is NULL, as in SQLite.
     case double(Double)
     case blob([UInt8])
-
-    /// The value as it goes over the wire, where all values are strings; nil where the row leaves it out, which is NULL
-    /// (osquery: sql/dynamic_table_row.cpp, get_column).
-    var text: String? {
-        switch self {
-        case .null: nil
-        case .text(let value): value
-        case .integer(let value): String(value)
-        case .unsigned(let value): String(value)
-        case .double(let value): value.isNaN ? nil : String(value)
-        case .blob(let value): String(decoding: value, as: UTF8.self)
-        }
-    }
 }
 
 extension ColumnValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
@@ -63,32 +48,22 @@ extension ColumnValue {
 }
 
 extension ColumnValue: CustomStringConvertible {
+    /// The value's text, a blob's bytes as UTF-8; nil where SQLite has NULL for it.
+    var text: String? {
+        switch self {
+        case .null: nil
+        case .text(let value): value
+        case .integer(let value): String(value)
+        case .unsigned(let value): String(value)
+        case .double(let value): value.isNaN ? nil : String(value)
+        case .blob(let value): String(decoding: value, as: UTF8.self)
+        }
+    }
+
     /// The value's text; `NULL` where SQLite has NULL for it, and a blob as the literal that SQL has for it, `X'00FF'`.
     public var description: String {
         guard case .blob(let bytes) = self else { return text ?? "NULL" }
         let digits = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }
         return "X'\(digits.joined())'"
-    }
-}
-
-extension ThriftWriter {
-    /// Writes a value as a string; a blob's bytes are kept as they are.
-    mutating func writeValue(_ value: ColumnValue) {
-        if case .blob(let bytes) = value {
-            writeBytes(bytes)
-        } else {
-            writeString(value.text ?? "")
-        }
-    }
-}
-
-extension ColumnValue {
-    /// Whether SQLite has NULL for it.
-    var isNull: Bool {
-        switch self {
-        case .null: true
-        case .double(let value): value.isNaN
-        case .text, .integer, .unsigned, .blob: false
-        }
     }
 }

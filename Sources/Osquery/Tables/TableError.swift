@@ -30,11 +30,13 @@ public struct TableError: Error, Equatable, CustomStringConvertible {
         TableError(code: .notARow, description: why)
     }
 
-    static func unknownColumn(_ column: String, table: String, known: [String]) -> TableError {
-        TableError(
+    /// - Parameter property: The property of a row that the column's name is made of.
+    static func unknownColumn(_ column: String, property: String, table: String, known: [String]) -> TableError {
+        let what = property == column ? "a column “\(column)”" : "a property “\(property)” for a column “\(column)”"
+        return TableError(
             code: .unknownColumn,
             description:
-                "A row of the table “\(table)” has a column “\(column)”, which the table does not declare; it declares "
+                "A row of the table “\(table)” has \(what), which the table does not declare; it declares "
                 + known.joined(separator: ", ") + ".")
     }
 

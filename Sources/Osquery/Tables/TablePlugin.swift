@@ -1,5 +1,3 @@
-import Thrift
-
 /// A table that queries can be made of: columns, and a function that brings the rows.
 ///
 /// ```swift
@@ -71,7 +69,9 @@ extension TablePlugin {
         }
         switch action.description {
         case "generate":
-            return try response(try await generate(try QueryContext(request["context"])))
+            let writer = try RowWriter(for: self)
+            try await write(try QueryContext(request["context"]), to: writer)
+            return writer.finish()
         case "columns":
             return ExtensionResponse(rows: routes)
         case "insert", "update", "delete":
@@ -86,23 +86,12 @@ extension TablePlugin {
         }
     }
 
-    /// The rows as osqueryd reads them, without a dictionary a row.
-    private func response(_ rows: [Row]) throws -> ExtensionResponse {
-        let known = columns.map(\.name)
-        let declared = Set(known + [RowNumbers.column])
-        if let column = primaryKey.first(where: { !known.contains($0) }) {
-            throw TableError.unknownKeyColumn(column, table: name, known: known)
+    /// Generates rows and writes them. They are gone when this returns.
+    private func write(_ query: QueryContext, to writer: RowWriter) async throws {
+        if let table = self as? any StreamingTablePlugin {
+            try await table.write(query, to: writer)
+        } else {
+            for row in try await generate(query) { try writer.append(row) }
         }
-        var numbers = RowNumbers(key: primaryKey)
-        var writer = ThriftWriter()
-        writer.writeListHeader(of: .map, count: rows.count)
-        for row in rows {
-            let row = try TableRow(row, columns: declared)
-            if let column = row.columns.first(where: { !declared.contains($0) }) {
-                throw TableError.unknownColumn(column, table: name, known: known)
-            }
-            row.write(to: &writer, number: row[RowNumbers.column] == nil ? numbers.next(row) : nil)
-        }
-        return ExtensionResponse(encodedRows: ByteSlice(writer.bytes))
     }
 }

@@ -1,5 +1,3 @@
-import Thrift
-
 /// A row made of values whose columns are only known at run time.
 ///
 /// ```swift
@@ -54,36 +52,6 @@ public struct TableRow: Sendable, Equatable, Encodable, ExpressibleByDictionaryL
             case .double(let value): try container.encode(value, forKey: key)
             case .blob(let value): try container.encode(value, forKey: key)
             }
-        }
-    }
-
-    /// The row that an encodable value makes: a property a column. A `TableRow` is itself.
-    ///
-    /// - Parameter columns: The columns that the table declares. A property `mainPid` that is none of them is `main_pid`.
-    init(_ row: some Encodable, columns: Set<String>) throws {
-        if let row = row as? TableRow {
-            self = row
-        } else {
-            self = try RowEncoder.encode(row)
-            for index in values.indices where !columns.contains(values[index].column) {
-                values[index].column = values[index].column.snakeCased
-            }
-        }
-    }
-
-    /// Writes the row as osqueryd reads it.
-    ///
-    /// - Parameter number: The row's `rowid`, where it has none of its own.
-    func write(to writer: inout ThriftWriter, number: Int64?) {
-        let present = values.lazy.filter { !$0.value.isNull }
-        writer.writeMapHeader(from: .string, to: .string, count: present.count + (number == nil ? 0 : 1))
-        for (column, value) in present {
-            writer.writeString(column)
-            writer.writeValue(value)
-        }
-        if let number {
-            writer.writeString(RowNumbers.column)
-            writer.writeString(String(number))
         }
     }
 }
