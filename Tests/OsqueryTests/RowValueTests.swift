@@ -104,4 +104,17 @@ private struct Values<Row: Encodable & Sendable>: TablePlugin {
         }
         #expect(await refusal(Twice()) == "A row of the table “values” has two values for the column “value”.")
     }
+
+    @Test(arguments: [
+        (ColumnType.integer, ["0", "-1", "2147483647", ""], ["x", "1.5", "2147483648", "010", "+1", " 1"]),
+        (.bigint, ["9223372036854775807", ""], ["9223372036854775808", "x", "0x10"]),
+        (.unsignedBigint, ["0", "9223372036854775807"], ["18446744073709551615", "no"]),
+        (.double, ["1.5", "-1e300", "inf", "0", ""], ["x", "1.5x", " "]),
+        (.text, ["", "x"], []), (.blob, ["", "x"], []),
+    ])
+    func whatOsquerydWouldReadOtherwiseIsNotAccepted(type: ColumnType, right: [String], wrong: [String]) {
+        let column = Column("value", type)
+        #expect(right.allSatisfy(column.accepts))
+        #expect(!wrong.contains(where: column.accepts))
+    }
 }

@@ -1,4 +1,6 @@
+import Foundation
 import Testing
+import Thrift
 
 @testable import Osquery
 
@@ -79,4 +81,32 @@ private struct Wide: StreamingTablePlugin {
         #expect(Set(rows.map { $0["rowid"] }).count == 100_000)
         #expect(rows[99_999]["path"] == "/usr/share/99999" && rows[99_999]["is_open"] == "0")
     }
+
+    /// In a process of its own, where nothing else allocates.
+    @Test func anAnswerTakesLittleMoreThanItsBytes() async {
+        await #expect(processExitsWith: .success) {
+            let table = Wide(count: 100_000)
+            _ = try await Wide(count: 10).call(PluginRequest(["action": "generate", "context": "{}"]))
+            let idle = try residentMemory("VmRSS")
+            for _ in 0..<3 {
+                var size = 0
+                do {
+                    let answer = try await table.call(PluginRequest(["action": "generate", "context": "{}"]))
+                    var writer = ThriftWriter()
+                    answer.write(to: &writer)
+                    writer.forEachPiece { size += $0.count }
+                }
+                try #require(size > 15_000_000)
+                try #require(try residentMemory("VmHWM") - idle <= size / 10 * 11 + 4 << 20)
+                try #require(try residentMemory("VmRSS") - idle <= 4 << 20)
+            }
+        }
+    }
+}
+
+/// A figure of /proc/self/status, in bytes.
+private func residentMemory(_ key: String) throws -> Int {
+    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("\(key):") })
+    return try #require(Int(line.filter(\.isNumber))) * 1024
 }
