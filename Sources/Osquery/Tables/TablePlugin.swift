@@ -18,8 +18,8 @@ public protocol TablePlugin: ExtensionPlugin {
     /// A row: a value whose properties are named after the columns, or ``TableRow`` where they are known at run time only. The
     /// column `main_pid` may be a property `mainPid`.
     ///
-    /// Properties may be strings, numbers, truth values, bytes (`[UInt8]`), enums with such raw values, and optionals of all
-    /// these. What is nil, NaN or not there is NULL.
+    /// Properties may be strings, numbers, truth values, bytes (`[UInt8]`, `Data`), enums with such raw values, `Date` (seconds
+    /// since 1970), `URL`, `UUID`, `Decimal`, and optionals of all these. What is nil, NaN or not there is NULL.
     associatedtype Row: Encodable
 
     /// The columns, in the order in which `SELECT *` shows them.
