@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Osquery
@@ -82,4 +83,38 @@ private struct NamedConfig: ConfigPlugin {
             #expect(error.underlyingError as? PluginError == refusal(Declared(), Declared()))
         }
     }
+
+    @Test func aPropertyWithoutAColumnIsRefusedWhereARowCanBeAskedForIt() {
+        let error = refusal(Mapped(columns: [Column("kind", .text), Column("user_id", .bigint)]))
+        #expect(error?.code == .unknownColumn)
+        #expect(
+            error?.description
+                == "A row of the table “mapped” has a property “lastSeen” for a column “last_seen”, which the table does not "
+                + "declare; it declares kind, user_id.")
+        let columns = ["kind", "user_id", "path", "size", "is_open", "bytes", "last_seen", "note"].map {
+            Column($0, .text)
+        }
+        #expect(refusal(Mapped(columns: columns)) == nil)
+        #expect(refusal(Mapped(columns: columns.dropLast()))?.description.contains("“note”") == true)
+    }
+}
+
+private struct Mapped: TablePlugin {
+    struct Row: Codable {
+        enum Kind: String, Codable, CaseIterable { case plain }
+
+        var kind: Kind
+        var userID: Int64?
+        var lastSeen: Date
+        var path: String
+        var size: UInt64
+        var isOpen: Bool
+        var bytes: [UInt8]
+        var note: String?
+    }
+
+    let name = "mapped"
+    let columns: [Column]
+
+    func generate(_ query: QueryContext) -> [Row] { [] }
 }

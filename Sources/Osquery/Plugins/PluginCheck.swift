@@ -55,6 +55,21 @@ extension TablePlugin {
                 code: .unknownKeyColumn,
                 description: TableError.unknownKeyColumn(column, table: name, known: known).description)
         }
+        try checkProperties(known)
+    }
+
+    /// Rows that can also be decoded tell their properties before there is one; of others the first row tells.
+    private func checkProperties(_ known: [String]) throws(PluginError) {
+        guard let row = Row.self as? any Decodable.Type, Row.self != TableRow.self else { return }
+        for property in RowKeyProbe.keys(of: row) where property != RowNumbers.column && !known.contains(property) {
+            let column = property.snakeCased
+            guard known.contains(column) else {
+                throw PluginError(
+                    code: .unknownColumn,
+                    description: TableError.unknownColumn(column, property: property, table: name, known: known)
+                        .description)
+            }
+        }
     }
 
     private func check(_ name: String, of column: Column) throws(PluginError) {

@@ -13,6 +13,8 @@ public struct PluginError: Error, Equatable, CustomStringConvertible {
         public static let duplicateColumn = Code(description: "duplicateColumn")
         /// A column's name is not one that osqueryd can use.
         public static let invalidColumn = Code(description: "invalidColumn")
+        /// A row of a table has a property without a declared column.
+        public static let unknownColumn = Code(description: "unknownColumn")
         /// ``TablePlugin/primaryKey`` names a column that the table does not declare.
         public static let unknownKeyColumn = Code(description: "unknownKeyColumn")
     }
