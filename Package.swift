@@ -36,12 +36,14 @@ let package = Package(
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .target(name: "CSignals"),
         .target(name: "SystemCalls", dependencies: ["CLinux"], swiftSettings: settings),
         .target(name: "Thrift", dependencies: ["CLinux"], swiftSettings: settings),
         .target(
             name: "Osquery",
             dependencies: [
                 "CLinux",
+                "CSignals",
                 "SystemCalls",
                 "Thrift",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

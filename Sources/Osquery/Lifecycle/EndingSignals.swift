@@ -1,4 +1,5 @@
 import CLinux
+import CSignals
 import Glibc
 import SystemCalls
 
@@ -26,7 +27,7 @@ enum EndingSignals {
                 var value: eventfd_t = 0
                 eventfd_read(events.signal, &value)
                 eventfd_read(events.secondInterrupt, &value)
-                guard take_signals(events.signal, events.secondInterrupt) == 0 else {
+                guard osquery_take_signals(events.signal, events.secondInterrupt) == 0 else {
                     throw SystemError("take", "signals")
                 }
             }
@@ -39,22 +40,21 @@ enum EndingSignals {
     static func giveBack() {
         users.withLock { users in
             users -= 1
-            if users == 0 { give_signals_back() }
+            if users == 0 { osquery_give_signals_back() }
         }
     }
 
     /// Has this thread, and those that it starts, get signals, though whoever has started it may have blocked them.
     static func unblock() {
-        // Fails only for arguments that there are none of.
-        unblock_signals()
+        osquery_unblock_signals()
     }
 
     /// The first one that has come; nil where none has.
     static var first: Int32? {
-        let number = first_signal()
+        let number = osquery_first_signal()
         return number == 0 ? nil : number
     }
 
     /// How often SIGINT has come.
-    static var interruptCount: Int { Int(interrupts()) }
+    static var interruptCount: Int { Int(osquery_interrupts()) }
 }
