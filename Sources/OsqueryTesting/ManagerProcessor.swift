@@ -93,7 +93,7 @@ final class ManagerProcessor: MessageProcessor {
         do {
             return try query(sql)
         } catch {
-            return .failure("\(error)")
+            return .failure(error.text)
         }
     }
 

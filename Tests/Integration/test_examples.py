@@ -205,7 +205,8 @@ def test_the_readmes_plugin_compiles(tmp_path):
     with open(f"{root}/README.md", encoding="utf-8") as file:
         [source] = re.findall(r"```swift\n(.*?)```", file.read(), re.DOTALL)
     (tmp_path / "planets.swift").write_text(source)
-    flags = ["-I", f"{FOLDER}/Modules", "-Xcc", f"-fmodule-map-file={root}/Sources/CLinux/module.modulemap"]
+    maps = [f"{root}/Sources/CLinux/module.modulemap", f"{FOLDER}/CSignals.build/module.modulemap"]
+    flags = ["-I", f"{FOLDER}/Modules", *[word for path in maps for word in ("-Xcc", f"-fmodule-map-file={path}")]]
     command = ["swiftc", "-typecheck", "-parse-as-library", "-swift-version", "6", "-warnings-as-errors", *flags, tmp_path / "planets.swift"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

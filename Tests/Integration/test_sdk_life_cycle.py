@@ -38,15 +38,15 @@ def block_and_ignore():
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 
-def signals(manager, name):
+def signals(manager, name, table="command"):
     """The numbers in such a set of signals, as a program that a plugin starts has it; posix_spawn(3) itself ignores 32 and 33."""
-    output, _ = command(manager, "grep", name, "/proc/self/status")
+    output, _ = command(manager, "grep", name, "/proc/self/status", table=table)
     bits = int(output.removeprefix(f"{name}:"), 16)
     return {number for number in range(1, 32) if bits >> (number - 1) & 1}
 
 
-def command(manager, *arguments):
-    [row] = manager.generate("command", [("line", EQUALS, "\n".join(arguments))])
+def command(manager, *arguments, table="command"):
+    [row] = manager.generate(table, [("line", EQUALS, "\n".join(arguments))])
     return row["output"], int(row["code"])
 
 
@@ -60,6 +60,14 @@ def test_programs_that_a_plugin_starts_have_all_signals(manager, subject, inheri
     assert (signals(manager, "SigBlk"), signals(manager, "SigIgn")) == (set(), set())
     assert command(manager, "timeout", "1", "sleep", "10") == ("", 124)
     assert command(manager, "bash", "-c", "yes | head -1") == ("y\n", 0)
+
+
+@pytest.mark.parametrize("table", ["command_after_await", "command_in_actor", "command_in_group"])
+@pytest.mark.parametrize("environment", [None, IN_A_TASK])
+def test_programs_that_a_suspended_call_starts_have_all_signals(manager, subject, table, environment):
+    subject(env=environment)
+    assert (signals(manager, "SigBlk", table), signals(manager, "SigIgn", table)) == (set(), set())
+    assert command(manager, "timeout", "1", "sleep", "10", table=table) == ("", 124)
 
 
 def test_a_program_under_nohup_ignores_sighup_and_so_do_those_that_it_starts(manager, subject):

@@ -28,7 +28,7 @@ struct RowDecoder: Decoder {
         } catch let error as RowError {
             throw error
         } catch {
-            throw RowError(column: nil, reason: "\(error)")
+            throw RowError(column: nil, reason: error.text)
         }
     }
 

@@ -15,7 +15,7 @@ extension [any ExtensionPlugin] {
                 waiting.change { _ = $0.remove(index) }
             }
             do {
-                try BlockingThread.start { Task.immediate(operation: shutDown) }
+                try BlockingThread.start { ThreadExecutor().run(shutDown) }
             } catch {
                 Task(operation: shutDown)
             }

@@ -10,9 +10,12 @@ public protocol ExtensionPlugin: Sendable {
     /// Route info sent at registration: a table's columns; empty for a logger.
     var routes: [ExtensionResponse.Row] { get }
 
-    /// Answers a call of osqueryd. An error thrown is answered as status 1 with the error's text.
+    /// Answers a call of osqueryd. An error thrown is answered as status 1 with the error's text: the `errorDescription` of a
+    /// `LocalizedError`, and the description of any other.
     ///
-    /// The call runs on a thread of its own for as long as it does not suspend, so it may block without delaying others.
+    /// The call runs on a thread of its own, also after an `await` and in actors and child tasks, so it may block without delaying
+    /// others. See <doc:LifeCycleAndGuarantees> for what does not run there. Where the caller hangs up, the call's task is
+    /// cancelled.
     func call(_ request: PluginRequest) async throws -> ExtensionResponse
 
     /// Gives up what the plugin holds: the extension ends, and no further call comes. By default it does nothing.

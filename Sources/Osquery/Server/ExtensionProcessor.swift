@@ -109,7 +109,7 @@ package struct ExtensionProcessor: MessageProcessor {
         do {
             return try plugin.answer(request)
         } catch {
-            return .failure("\(error)")
+            return .failure(error.text)
         }
     }
 

@@ -42,7 +42,7 @@ extension WritableTablePlugin {
         } catch let error as RowChangeError {
             return ExtensionResponse(rows: [["status": error.status]])
         } catch {
-            return ExtensionResponse(rows: [["status": "failure", "message": "\(error)"]])
+            return ExtensionResponse(rows: [["status": "failure", "message": error.text]])
         }
     }
 }

@@ -9,15 +9,39 @@ struct Command: TablePlugin {
         var code: Int
     }
 
-    let name = "command"
+    /// What comes before the program is started.
+    enum Start: String, CaseIterable {
+        case command
+        case commandAfterAwait = "command_after_await"
+        case commandInActor = "command_in_actor"
+        case commandInGroup = "command_in_group"
+    }
+
+    private actor Runner {
+        func run(_ line: String) -> Row { Command.run(line) }
+    }
+
+    let start: Start
+    var name: String { start.rawValue }
     let columns = [Column("line", .text, .required), Column("output", .text), Column("code", .integer)]
 
     func generate(_ query: QueryContext) async throws -> [Row] {
-        query.expressions(of: "line", .equals).map(Self.run)
+        guard let line = query.expressions(of: "line", .equals).first else { return [] }
+        switch start {
+        case .command: break
+        case .commandAfterAwait: try await Task.sleep(for: .milliseconds(1))
+        case .commandInActor: return [await Runner().run(line)]
+        case .commandInGroup:
+            return await withTaskGroup { group in
+                group.addTask { Self.run(line) }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+        }
+        return [Self.run(line)]
     }
 
     func onShutdown() async {
-        print("onShutdown")
+        if start == .command { print("onShutdown") }
     }
 
     /// By posix_spawn(3) alone: some shells change the signals that they are started with.

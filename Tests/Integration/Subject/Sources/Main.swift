@@ -33,7 +33,7 @@ struct Main {
         for _ in 0..<8 { Task { while true { try await Task.sleep(for: .milliseconds(50)) } } }
         try? await Task.sleep(for: .milliseconds(100))
         let subject = OsqueryExtension(name: "subject", version: "1.2.3") { osquery in
-            [Command(), Crash(), Whereabouts(osquery: osquery)]
+            Command.Start.allCases.map(Command.init) + [Crash(), Whereabouts(osquery: osquery)]
         }
         guard getenv("SUBJECT_RUNS_IN_A_TASK") != nil else { subject.main() }
         try await subject.run(subject.parseOptionsOrExit())
