@@ -69,6 +69,8 @@ class Journald:
 
     def leave(self):
         """Ends in order, and takes its socket's name along: nobody is there any more, for whoever is connected or would be."""
+        # One that was just started removes the socket of the one before.
+        wait_until(self.is_listening)
         os.rename(self.SOCKET, self.SOCKET + ".away")
         self.kill(signal.SIGTERM)
 
@@ -76,6 +78,14 @@ class Journald:
         os.unlink(self.SOCKET + ".away")
         self.start()
         wait_until(lambda: os.path.exists(self.SOCKET))
+
+    def is_listening(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as peer:
+            try:
+                peer.connect(self.SOCKET)
+            except OSError:
+                return False
+        return True
 
     held = None
 

@@ -35,6 +35,35 @@ import Testing
         PendingEntry(received: received, body: (0..<size).map { _ in UInt8.random(in: 0...255) })
     }
 
+    @Test("an entry is not taken for another one that was written over it")
+    func overwritten() throws {
+        var template = Array("/tmp/spool-row-tests-XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        let file = try SpoolFile.create(in: try SpoolDirectory(path: path, isOwn: true))
+        defer {
+            try? file.remove()
+            rmdir(path)
+        }
+        let database = try SpoolDatabase(file, isNew: true)
+        // Of one size, as the entries of a query are: those that follow lie in the WAL just where these were.
+        func append() throws {
+            try database.append([PendingEntry(received: 1, body: [UInt8](repeating: 65, count: 600))])
+        }
+        for _ in 0..<300 { try append() }
+        var scan = SpoolScan(file)
+        try scan.readAll()
+        let numbers = scan.numbers(after: SpoolDatabase.marks.upperBound)
+        #expect(numbers == (3..<303).map { $0 })
+        for _ in 0..<300 { try append() }
+        let found = try numbers.map { try scan.entry($0)?.number }
+        // Those that were in the WAL are not there any more, and the rest are what they were.
+        #expect(zip(found, numbers).allSatisfy { $0 == nil || $0 == $1 })
+        #expect(found.contains(nil) && found.contains(3))
+        // Whoever reads them searches again.
+        #expect(try SalvagedSpool(file).read(after: 2).map(\.number) == (3..<67).map { $0 })
+    }
+
     @Test(
         "rows of any size are found, on pages of their own or over many",
         arguments: [0, 1, 56, 57, 127, 400, 488, 489, 4000, 4030, 4040, 4061, 4070, 8192, 100_000])

@@ -64,7 +64,8 @@ struct SpoolScan: ~Copyable {
     mutating func entry(_ number: Int64) throws(SystemError) -> SpooledEntry? {
         patience = .max
         guard let location = found[number], let page = try page(location.image) else { return nil }
-        return try entry(in: page, location.row)?.entry
+        // Entries of one size lie at the same places in their pages: there may be another one by now.
+        return try entry(in: page, location.row).flatMap { $0.entry.number == number ? $0.entry : nil }
     }
 
     // MARK: - The WAL
