@@ -121,8 +121,11 @@ public final class TestManager: Sendable {
     }
 
     /// Registers plugins over the socket and serves them in this process, without the life cycle of an extension.
+    ///
+    /// - Throws: `PluginError` where an extension with these plugins would refuse to start.
     @discardableResult
     public func register(_ plugins: [any ExtensionPlugin], as name: String = "test") async throws -> Int64 {
+        try plugins.checkNames()
         let info = ExtensionInfo(name: name, version: "1.0.0")
         let client = ExtensionManagerClient(socketPath: socketPath)
         let uuid = try await client.registerExtension(info, plugins: plugins)

@@ -1,4 +1,5 @@
 import Foundation
+import OsqueryTesting
 import Testing
 
 @testable import Osquery
@@ -41,6 +42,21 @@ private struct NamedConfig: ConfigPlugin {
     func aTableThatSQLCannotNameIsRefused(name: String) {
         #expect(refusal(Declared(name: name))?.code == .invalidName)
         #expect(refusal(Declared(aliases: [name]))?.code == .invalidName)
+    }
+
+    @Test func aTableNamedByAKeywordIsRefused() {
+        #expect(
+            refusal(Declared(name: "group"))?.description
+                == "The name “group” of a table is a keyword of SQL. Give the table another name.")
+        #expect(refusal(Declared(aliases: ["order"]))?.code == .invalidName)
+        // Keywords that SQLite takes for names all the same, and columns, which osqueryd quotes.
+        #expect(refusal(Declared(name: "key"), Declared(columns: [Column("group", .text)])) == nil)
+    }
+
+    @Test func aTestRefusesThemToo() async throws {
+        let manager = try TestManager()
+        await #expect(throws: PluginError.self) { try await manager.register([Declared(name: "Group")]) }
+        #expect(manager.extensions.isEmpty)
     }
 
     @Test(arguments: ["", "mainPid", "a b", "a`b", "größe", "rowid"])

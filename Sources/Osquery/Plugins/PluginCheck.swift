@@ -36,6 +36,11 @@ extension TablePlugin {
                     "The name “\(name)” of a table cannot be used in SQL. \(String.plainNameRule), with a letter first."
             )
         }
+        if let name = ([name] + aliases).first(where: SQLKeywords.reserved.contains) {
+            throw PluginError(
+                code: .invalidName,
+                description: "The name “\(name)” of a table is a keyword of SQL. Give the table another name.")
+        }
         var taken: Set<String> = []
         for column in columns {
             for name in [column.name] + column.aliases {
