@@ -30,7 +30,7 @@ extension TestManager {
         _ = try await succeed(.logger, logger, ["status": "true", "log": TestStatusLine.json(lines)])
     }
 
-    /// Sends an event to a logger. osqueryd does so only for a logger with the feature ``LoggerFeatures/events``.
+    /// Sends an event to a logger. osqueryd does so only for a logger with the feature `LoggerFeatures.events`.
     public func logEvent(_ text: String, to logger: String) async throws {
         _ = try await succeed(.logger, logger, ["event": text])
     }
@@ -52,6 +52,7 @@ extension TestManager {
     /// A pack of a config plugin, as JSON text.
     ///
     /// - Parameters:
+    ///   - plugin: The plugin's name.
     ///   - name: The pack's name.
     ///   - value: The string that the configuration has in place of the pack.
     public func genPack(_ plugin: String, name: String, value: String) async throws -> String {

@@ -12,6 +12,7 @@ extension TestManager {
     /// error, as is a column that the table does not declare.
     ///
     /// - Parameters:
+    ///   - table: The table's name.
     ///   - query: The constraints, whose values get the types of the columns, and the columns used; all, unless it says which.
     ///   - keepingRowIDs: Whether each row has its `rowid`, too, which `SELECT *` does not show.
     /// - Throws: ``TestManagerError``.
@@ -35,6 +36,7 @@ extension TestManager {
     ///
     /// - Parameters:
     ///   - row: The values. A column that it lacks is NULL, which osqueryd refuses for a column without options.
+    ///   - table: The table's name.
     ///   - rowID: The row's number, where the statement gives one.
     /// - Returns: The number of the new row.
     /// - Throws: ``TestManagerError`` for a row that osqueryd does not send, and for one that the table refuses.
@@ -63,6 +65,7 @@ extension TestManager {
     /// Changes a row of a table, as for `UPDATE`.
     ///
     /// - Parameters:
+    ///   - table: The table's name.
     ///   - rowID: Which row.
     ///   - row: The values of all columns, as osqueryd sends them; a column that it lacks becomes NULL, as for an insert.
     ///   - newRowID: The row's new number, where the statement changes that.

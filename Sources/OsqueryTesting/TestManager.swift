@@ -78,7 +78,7 @@ public final class TestManager: Sendable {
         processor.state.withLock { $0.extensions }
     }
 
-    /// osqueryd's flags, by their names without dashes, as ``ExtensionManagerClient/options()`` returns them.
+    /// osqueryd's flags, by their names without dashes, as `ExtensionManagerClient.options()` returns them.
     public var options: [String: OptionInfo] {
         get { processor.state.withLock { $0.options } }
         set { processor.state.withLock { $0.options = newValue } }

@@ -28,9 +28,15 @@ public struct OsqueryExtension: Sendable {
     /// What copies of this value share, so that each of them can stop the extension.
     let stopping = ExtensionStop()
 
-    /// An extension; ``main()`` or ``run(_:)`` registers it.
+    /// Makes an extension, which ``main()`` or ``run(_:)`` registers.
     ///
-    /// - Parameter logger: By default one that has the extension's name and logs from the level `notice`.
+    /// - Parameters:
+    ///   - name: The name under which osqueryd lists the extension; no two extensions of an osqueryd have the same.
+    ///   - version: The extension's own version, which osqueryd lists.
+    ///   - plugins: What the extension registers.
+    ///   - logger: Where the extension says what happens to it. By default one that has the extension's name and logs from the level
+    ///     `notice`.
+    ///   - activity: Counts what the extension does; pass one to show the counts in a plugin.
     public init(
         name: String, version: String, plugins: [any ExtensionPlugin], logger: Logger? = nil,
         activity: ExtensionActivity = ExtensionActivity()
@@ -38,14 +44,18 @@ public struct OsqueryExtension: Sendable {
         self.init(name: name, version: version, plugins, makePlugins: nil, logger, activity)
     }
 
-    /// An extension whose plugins ask osqueryd.
+    /// Makes an extension whose plugins ask osqueryd.
     ///
     /// ```swift
     /// OsqueryExtension(name: "accounts", version: "1.0.0") { osquery in [Accounts(osquery)] }.main()
     /// ```
     ///
     /// - Parameters:
-    ///   - logger: By default one that has the extension's name and logs from the level `notice`.
+    ///   - name: The name under which osqueryd lists the extension; no two extensions of an osqueryd have the same.
+    ///   - version: The extension's own version, which osqueryd lists.
+    ///   - logger: Where the extension says what happens to it. By default one that has the extension's name and logs from the level
+    ///     `notice`.
+    ///   - activity: Counts what the extension does; pass one to show the counts in a plugin.
     ///   - plugins: Makes what the extension registers, once in each run, before the registration. Its argument is a client of the
     ///     osqueryd that `--socket` names.
     public init(
