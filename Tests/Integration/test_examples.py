@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -198,15 +197,3 @@ def test_the_stand_in_calls_a_plugin(stand_in):
 ])
 def test_the_stand_in_goes_on_after_a_bad_line(stand_in, line, error):
     assert stand_in(line, json.dumps(REQUEST)) == ([{"error": error}, ANSWER], 1)
-
-
-def test_the_readmes_plugin_compiles(tmp_path):
-    root = os.path.join(os.path.dirname(__file__), "../..")
-    with open(f"{root}/README.md", encoding="utf-8") as file:
-        [source] = re.findall(r"```swift\n(.*?)```", file.read(), re.DOTALL)
-    (tmp_path / "planets.swift").write_text(source)
-    maps = [f"{root}/Sources/CLinux/module.modulemap", f"{FOLDER}/CSignals.build/module.modulemap"]
-    flags = ["-I", f"{FOLDER}/Modules", *[word for path in maps for word in ("-Xcc", f"-fmodule-map-file={path}")]]
-    command = ["swiftc", "-typecheck", "-parse-as-library", "-swift-version", "6", "-warnings-as-errors", *flags, tmp_path / "planets.swift"]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr

@@ -44,7 +44,7 @@ public struct OsqueryExtension: Sendable {
         self.init(name: name, version: version, plugins, makePlugins: nil, logger, activity)
     }
 
-    /// Makes an extension whose plugins ask osqueryd.
+    /// Makes an extension whose plugins ask osqueryd. See <doc:AskOsqueryd>.
     ///
     /// ```swift
     /// OsqueryExtension(name: "accounts", version: "1.0.0") { osquery in [Accounts(osquery)] }.main()

@@ -1,12 +1,14 @@
 /// A table whose rows can be inserted, updated and deleted.
 ///
-/// SQLite tells rows apart by a number: each row that ``TablePlugin/generate(_:)`` brings needs it as a column `rowid`, which
-/// is not declared. Throw ``RowChangeError`` to refuse a change; another error ends the statement with its text.
+/// SQLite tells rows apart by a number: each row that ``TablePlugin/generate(_:)`` returns needs it as a column `rowid`, which
+/// is not declared. Throw ``RowChangeError`` to refuse a change; another error ends the statement with its text. See
+/// <doc:WriteAWritableTable>.
 public protocol WritableTablePlugin: TablePlugin {
     /// Adds a row.
     ///
     /// - Parameters:
-    ///   - row: A value for each column; null for those that the statement does not name.
+    ///   - row: A value for each column. One that the statement does not name is NULL, if its options allow that: osqueryd refuses NULL in a
+    ///     column whose options are none, only ``ColumnOptions/index`` or only ``ColumnOptions/required``, and does not call the table.
     ///   - rowID: The number for the row, where the statement gives one.
     /// - Returns: The row's number.
     func insert(_ row: TableRow, rowID: Int64?) async throws -> Int64
@@ -15,7 +17,7 @@ public protocol WritableTablePlugin: TablePlugin {
     ///
     /// - Parameters:
     ///   - rowID: Which row.
-    ///   - row: The new values of all columns.
+    ///   - row: The new values of all columns. What osqueryd refuses in an insert, it refuses here, also in columns that do not change.
     ///   - newRowID: The row's new number, where the statement changes that.
     func update(rowID: Int64, to row: TableRow, newRowID: Int64?) async throws
 
