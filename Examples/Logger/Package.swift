@@ -4,7 +4,7 @@ import PackageDescription
 let package = Package(
     name: "FileLogger",
     dependencies: [
-        // In a package of your own: .package(url: …, from: "0.1.0", traits: [])
+        // In a package of your own: .package(url:from:traits:), as in README.md.
         .package(name: "tutorial-extension", path: "../..", traits: [])
     ],
     targets: [

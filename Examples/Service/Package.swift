@@ -4,7 +4,7 @@ import PackageDescription
 let package = Package(
     name: "ClockService",
     dependencies: [
-        // In a package of your own: .package(url: …, from: "0.1.0", traits: ["ServiceLifecycle"])
+        // In a package of your own: .package(url:from:traits:), as in README.md.
         .package(name: "tutorial-extension", path: "../..", traits: ["ServiceLifecycle"]),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],

@@ -14,20 +14,28 @@ PAGES = ["README.md", *sorted(f"{CATALOG}/{name}" for name in os.listdir(f"{ROOT
 NEEDED = {f"{CATALOG}/Testing.md": [f"{CATALOG}/Osquery.md", f"{CATALOG}/WriteAWritableTable.md"]}
 DECLARATION = re.compile(r"import |@|struct |enum |actor |extension |func |protocol |(final )?class ")
 IMPORTS = "".join(f"import {module}\n" for module in ("Foundation", "Osquery", "OsqueryTesting", "Testing"))
+PACKAGE = "import PackageDescription"
+# The executable that a test tests; here it is one module with the test.
+EXECUTABLE = "@testable import planets\n"
 STATEMENTS = IMPORTS + "private func example(_ manager: TestManager, _ osquery: any OsqueryClient) async throws {{\n{}}}\n"
 
 
-def blocks(page):
-    """The page's blocks of Swift; a package's description is another test's."""
+def all_blocks(page):
     with open(f"{ROOT}/{page}", encoding="utf-8") as file:
         text = file.read()
     found = re.findall(r"^```swift\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     assert len(found) == text.count("```swift"), page
-    return [block for block in found if "import PackageDescription" not in block]
+    return found
+
+
+def blocks(page):
+    """The page's blocks of Swift, but for a package's description."""
+    return [block for block in all_blocks(page) if PACKAGE not in block]
 
 
 def source(block):
     """The block as a file: as it is if it imports what it needs, and in a function if it is not made of declarations."""
+    block = block.replace(EXECUTABLE, "")
     if not DECLARATION.match(block):
         return STATEMENTS.format(block)
     return block if "import Osquery" in block else IMPORTS + block
@@ -64,3 +72,50 @@ def test_a_block_that_does_not_compile_is_found(tmp_path):
     result = compile_page(tmp_path, f"{CATALOG}/Testing.md", lambda text: text.replace("manager.generate(", "manager.produce("))
     assert result.returncode != 0
     assert "has no member 'produce'" in result.stderr
+
+
+def repository(directory):
+    """The sources as they are now, as a repository with the version that README asks for."""
+    def git(*words):
+        subprocess.run(["git", "-C", directory, "-c", "user.name=Test", "-c", "user.email=test@example.org", *words], check=True)
+
+    os.mkdir(directory)
+    names = subprocess.check_output(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT)
+    subprocess.run(["xargs", "-0", "cp", "--parents", "-t", directory], input=names, cwd=ROOT, check=True)
+    [package] = [block for block in all_blocks("README.md") if PACKAGE in block]
+    [version] = re.findall(r'from: "(.*?)"', package)
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message=All")
+    git("tag", version)
+
+
+@pytest.mark.parametrize("dependency", ["url", "path"])
+def test_the_package_of_readme_builds_and_the_tests_of_an_article_pass(tmp_path, dependency):
+    """README's files as they are, but for the host in the URL, or with the line for a clone beside them."""
+    repository(tmp_path / "tutorial-extension")
+    [package] = [block for block in all_blocks("README.md") if PACKAGE in block]
+    assert "https://HOST/" in package
+    if dependency == "url":
+        package = package.replace("https://HOST/", f"file://{tmp_path}/")
+        os.symlink("tutorial-extension", tmp_path / "tutorial-extension.git")
+    else:
+        with open(f"{ROOT}/README.md", encoding="utf-8") as file:
+            [line] = re.findall(r"`(\.package\(path: .*?\))`", file.read())
+        package = re.sub(r"\.package\(url: .*\)", line, package)
+        assert line in package
+    planets = tmp_path / "planets"
+    for directory in (planets / "Sources/planets", planets / "Tests/planetsTests"):
+        directory.mkdir(parents=True)
+    (planets / "Package.swift").write_text(package)
+    [plugin] = blocks("README.md")
+    (planets / "Sources/planets/Planets.swift").write_text(plugin)
+    for page in (f"{CATALOG}/WriteAWritableTable.md", f"{CATALOG}/Testing.md"):
+        for number, block in enumerate(blocks(page)):
+            if DECLARATION.match(block):
+                file = planets / f"Tests/planetsTests/{os.path.basename(page)[:-3]}{number}.swift"
+                file.write_text(block if EXECUTABLE in block else source(block))
+    result = subprocess.run(["swift", "test"], cwd=planets, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    tests = "".join(blocks(f"{CATALOG}/Testing.md")).count("@Test ")
+    assert tests >= 4 and f"Test run with {tests} tests" in result.stdout
