@@ -86,7 +86,7 @@ def test_a_config(manager, run, tmp_path):
     pack = manager.call("config", "folder", {"action": "genPack", "name": "linux", "value": "p.conf"})
     assert pack.response == [{"linux": '{"queries": {}}'}]
     missing = manager.call("config", "folder", {"action": "genPack", "name": "x", "value": "../p.conf"})
-    assert (missing.status.code, missing.status.message) == (1, "The folder has no file “../p.conf”.")
+    assert (missing.status.code, missing.status.message) == (1, "The directory has no readable file “../p.conf”.")
 
 
 def test_a_distributed(manager, run):

@@ -1,40 +1,37 @@
-import Glibc
+import Foundation
 import Osquery
 
-/// osqueryd's configuration, out of the files of a folder. osqueryd --config_plugin=folder
+/// osqueryd's configuration, out of the files of a directory. osqueryd --config_plugin=folder
 struct FolderConfig: ConfigPlugin {
     let name = "folder"
-    let path: String
+    let path = ProcessInfo.processInfo.environment["CONFIG_FOLDER"] ?? "/etc/osquery"
 
-    func genConfig() async throws -> [String: String] {
+    func genConfig() throws -> [String: String] {
         ["main": try text(of: "osquery.conf")]
     }
 
     /// In the configuration: "packs": {"linux": "linux.conf"}
-    func genPack(name: String, value: String) async throws -> String {
+    func genPack(name: String, value: String) throws -> String {
         guard !value.contains("/") else { throw Missing(file: value) }
         return try text(of: value)
     }
 
     private func text(of file: String) throws -> String {
-        guard let stream = fopen("\(path)/\(file)", "r") else { throw Missing(file: file) }
-        defer { fclose(stream) }
-        var text: [UInt8] = []
-        var part = [UInt8](repeating: 0, count: 4096)
-        while case let count = fread(&part, 1, part.count, stream), count > 0 { text += part[..<count] }
-        return String(decoding: text, as: UTF8.self)
+        guard let text = try? String(contentsOfFile: "\(path)/\(file)", encoding: .utf8) else {
+            throw Missing(file: file)
+        }
+        return text
     }
 }
 
-struct Missing: Error, CustomStringConvertible {
+struct Missing: LocalizedError {
     let file: String
-    var description: String { "The folder has no file “\(file)”." }
+    var errorDescription: String? { "The directory has no readable file “\(file)”." }
 }
 
 @main
 struct Main {
     static func main() {
-        let path = getenv("CONFIG_FOLDER").map { String(cString: $0) } ?? "/etc/osquery"
-        OsqueryExtension(name: "folder_config", version: "1.0.0", plugins: [FolderConfig(path: path)]).main()
+        OsqueryExtension(name: "folder_config", version: "1.0.0", plugins: [FolderConfig()]).main()
     }
 }

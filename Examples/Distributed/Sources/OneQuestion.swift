@@ -4,21 +4,17 @@ import Synchronization
 /// Asks one live query, and prints what comes back. osqueryd --distributed_plugin=one_question --disable_distributed=false
 final class OneQuestion: DistributedPlugin {
     let name = "one_question"
-    private let isAsked = Mutex(false)
+    private let questions = Mutex(["uptime": "SELECT days, hours FROM uptime"])
 
-    func getQueries() async throws -> DistributedQueries {
-        let isFirst = isAsked.withLock { isAsked in
-            defer { isAsked = true }
-            return !isAsked
+    func getQueries() -> DistributedQueries {
+        questions.withLock { questions in
+            defer { questions = [:] }
+            return DistributedQueries(queries: questions)
         }
-        return isFirst
-            ? DistributedQueries(queries: ["uptime": "SELECT days, hours FROM uptime"]) : DistributedQueries()
     }
 
-    func writeResults(_ results: [DistributedResult]) async throws {
-        for result in results {
-            print(result.name, result.status == 0 ? "\(result.rows)" : result.message)
-        }
+    func writeResults(_ results: [DistributedResult]) {
+        for result in results { print(result.name, result.status == 0 ? "\(result.rows)" : result.message) }
     }
 }
 

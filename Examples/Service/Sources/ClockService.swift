@@ -24,7 +24,7 @@ struct ClockTable: TablePlugin {
     let columns = [Column("seconds", .integer)]
     let clock: Clock
 
-    func generate(_ query: QueryContext) async throws -> [Row] {
+    func generate(_ query: QueryContext) -> [Row] {
         [Row(seconds: clock.seconds.load(ordering: .relaxed))]
     }
 }
@@ -35,14 +35,13 @@ struct Main {
         let clock = Clock()
         let planned = OsqueryExtension(name: "clock", version: "1.0.0", plugins: [ClockTable(clock: clock)])
         let service = ExtensionService(planned, options: planned.parseOptionsOrExit())
-        var configuration = ServiceGroupConfiguration(
+        let configuration = ServiceGroupConfiguration(
             services: [
                 .init(service: clock), .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
             ],
-            logger: Logger(label: "clock"))
-        configuration.gracefulShutdownSignals = [.sigterm]
-        // Waits neither for osqueryd nor for the next second.
-        configuration.cancellationSignals = [.sigint]
+            gracefulShutdownSignals: [.sigterm],
+            // Waits neither for osqueryd nor for the next second.
+            cancellationSignals: [.sigint], logger: Logger(label: "clock"))
         try await ServiceGroup(configuration: configuration).run()
     }
 }

@@ -11,10 +11,10 @@ struct Planets: TablePlugin {
     let name = "planets"
     let columns = [Column("name", .text, .index), Column("moons", .integer), Column("day_length", .double)]
 
-    func generate(_ query: QueryContext) async throws -> [Row] {
+    func generate(_ query: QueryContext) -> [Row] {
         let planets = [
             Row(name: "Earth", moons: 1, dayLength: 1), Row(name: "Mars", moons: 2, dayLength: 1.027),
-            Row(name: "Vulcan", moons: 0, dayLength: nil),
+            Row(name: "Vulcan", moons: 0),
         ]
         // A hint that may be used or not: SQLite looks at each row again.
         let names = query.expressions(of: "name", .equals)

@@ -7,30 +7,29 @@ final class Notes: WritableTablePlugin {
     let columns = [Column("text", .text)]
     private let notes = Mutex<[Int64: String]>([:])
 
-    func generate(_ query: QueryContext) async throws -> [TableRow] {
+    func generate(_ query: QueryContext) -> [TableRow] {
         let notes = notes.withLock { $0 }
         return notes.sorted { $0.key < $1.key }.map { ["rowid": .integer($0), "text": .text($1)] }
     }
 
-    func insert(_ row: TableRow, rowID: Int64?) async throws -> Int64 {
-        guard case .text(let text)? = row["text"] else { throw RowChangeError.constraint }
-        return try notes.withLock { notes in
-            let (next, overflows) = (notes.keys.max() ?? 0).addingReportingOverflow(1)
-            guard rowID != nil || !overflows else { throw RowChangeError.constraint }
-            notes[rowID ?? next] = text
-            return rowID ?? next
+    func insert(_ row: TableRow, rowID: Int64?) throws -> Int64 {
+        try notes.withLock { notes in
+            let id = rowID ?? (notes.keys.max() ?? 0) &+ 1
+            guard let text = row.string("text"), notes[id] == nil else { throw RowChangeError.constraint }
+            notes[id] = text
+            return id
         }
     }
 
-    func update(rowID: Int64, to row: TableRow, newRowID: Int64?) async throws {
-        guard case .text(let text)? = row["text"] else { throw RowChangeError.constraint }
+    func update(rowID: Int64, to row: TableRow, newRowID: Int64?) throws {
+        guard let text = row.string("text") else { throw RowChangeError.constraint }
         notes.withLock { notes in
             notes[rowID] = nil
             notes[newRowID ?? rowID] = text
         }
     }
 
-    func delete(rowID: Int64) async throws {
+    func delete(rowID: Int64) {
         notes.withLock { $0[rowID] = nil }
     }
 }
