@@ -2,9 +2,11 @@
 
 import os
 import re
+import shlex
 import subprocess
 
 import pytest
+from osqueryd import wait_until
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 BUILT = f"{ROOT}/.build/examples/debug"
@@ -108,14 +110,38 @@ def test_the_package_of_readme_builds_and_the_tests_of_an_article_pass(tmp_path,
     for directory in (planets / "Sources/planets", planets / "Tests/planetsTests"):
         directory.mkdir(parents=True)
     (planets / "Package.swift").write_text(package)
-    [plugin] = blocks("README.md")
+    plugin, test = blocks("README.md")
     (planets / "Sources/planets/Planets.swift").write_text(plugin)
+    assert blocks(f"{CATALOG}/Testing.md")[0] == test
+    (planets / "Tests/planetsTests/PlanetsTests.swift").write_text(test)
     for page in (f"{CATALOG}/WriteAWritableTable.md", f"{CATALOG}/Testing.md"):
         for number, block in enumerate(blocks(page)):
-            if DECLARATION.match(block):
+            if DECLARATION.match(block) and block != test:
                 file = planets / f"Tests/planetsTests/{os.path.basename(page)[:-3]}{number}.swift"
-                file.write_text(block if EXECUTABLE in block else source(block))
+                file.write_text(source(block))
     result = subprocess.run(["swift", "test"], cwd=planets, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
     tests = "".join(blocks(f"{CATALOG}/Testing.md")).count("@Test ")
     assert tests >= 4 and f"Test run with {tests} tests" in result.stdout
+    check_stand_in(planets)
+
+
+def check_stand_in(package):
+    """The commands of the article, and the line that answers the one there."""
+    with open(f"{ROOT}/{CATALOG}/Testing.md", encoding="utf-8") as file:
+        text = file.read()
+    [stand_in, extension] = re.search(r"```sh\n(swift run .*?)```", text, re.DOTALL).group(1).splitlines()
+    request, answer = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    socket = f"{package}/em"
+    words = [shlex.split(line.replace("/tmp/test.em", socket)) for line in (stand_in, extension)]
+    program = subprocess.Popen(words[0], cwd=package, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    wait_until(lambda: os.path.exists(socket), timeout=60)
+    planets = subprocess.Popen(words[1], cwd=package)
+    try:
+        output, _ = program.communicate(request, timeout=60)
+        assert re.sub(r'"rowid":"-?\d+"', '"rowid":"…"', output) == answer
+        assert (program.returncode, planets.wait(60)) == (0, 0)
+    finally:
+        for process in (program, planets):
+            process.kill()
+            process.wait()
