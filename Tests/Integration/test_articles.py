@@ -1,5 +1,6 @@
-"""The Swift of README and of the library's articles, compiled. `make examples` builds the modules that it imports."""
+"""The Swift of README, of the library's articles and of its comments, compiled. `make examples` builds the modules that it imports."""
 
+import glob
 import os
 import re
 import shlex
@@ -14,7 +15,7 @@ CATALOG = "Sources/Osquery/Osquery.docc"
 PAGES = ["README.md", *sorted(f"{CATALOG}/{name}" for name in os.listdir(f"{ROOT}/{CATALOG}") if name.endswith(".md"))]
 # Pages whose blocks use what another page declares.
 NEEDED = {f"{CATALOG}/Testing.md": [f"{CATALOG}/Osquery.md", f"{CATALOG}/WriteAWritableTable.md"]}
-DECLARATION = re.compile(r"import |@|struct |enum |actor |extension |func |protocol |(final )?class ")
+DECLARATION = re.compile(r"import |@|struct |enum |actor |extension |func |protocol |(final )?class |//|\s|\)|}")
 IMPORTS = "".join(f"import {module}\n" for module in ("Foundation", "Osquery", "OsqueryTesting", "Testing"))
 PACKAGE = "import PackageDescription"
 # The executable that a test tests; here it is one module with the test.
@@ -35,10 +36,14 @@ def blocks(page):
     return [block for block in all_blocks(page) if PACKAGE not in block]
 
 
+def is_made_of_declarations(block):
+    return all(DECLARATION.match(line) for line in block.splitlines() if line)
+
+
 def source(block):
     """The block as a file: as it is if it imports what it needs, and in a function if it is not made of declarations."""
     block = block.replace(EXECUTABLE, "")
-    if not DECLARATION.match(block):
+    if not is_made_of_declarations(block):
         return STATEMENTS.format(block)
     return block if "import Osquery" in block else IMPORTS + block
 
@@ -50,18 +55,36 @@ def compile_page(directory, page, change=lambda text: text):
             file = directory / f"{os.path.basename(each)[:-3]}{number}.swift"
             file.write_text(change(source(block)) if each == page else source(block))
             files.append(file)
+    return compile_files(files, "-warnings-as-errors")
+
+
+def compile_files(files, *options):
     maps = [f"{ROOT}/Sources/CLinux/module.modulemap", f"{BUILT}/CSignals.build/module.modulemap"]
     flags = [word for path in maps for word in ("-Xcc", f"-fmodule-map-file={path}")]
     swift = os.path.realpath(subprocess.check_output(["which", "swiftc"], text=True).strip())
     plugins = os.path.join(os.path.dirname(swift), "../lib/swift/host/plugins/testing")
     return subprocess.run(
-        ["swiftc", "-typecheck", "-parse-as-library", "-swift-version", "6", "-warnings-as-errors", "-module-name", "Page",
+        ["swiftc", "-typecheck", "-parse-as-library", "-swift-version", "6", "-module-name", "Page", *options,
          "-plugin-path", plugins, "-I", f"{BUILT}/Modules", *flags, *files], capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
 def test_the_swift_of_a_page_compiles(tmp_path, page):
     result = compile_page(tmp_path, page)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_swift_of_comments_compiles(tmp_path):
+    """With what it takes for granted, which is in a fixture. A value that nobody uses is fine there."""
+    files = [f"{ROOT}/Tests/Integration/fixtures/comments.swift"]
+    for path in sorted(glob.glob(f"{ROOT}/Sources/Osquery/**/*.swift", recursive=True) + glob.glob(f"{ROOT}/Sources/OsqueryTesting/*.swift")):
+        with open(path, encoding="utf-8") as file:
+            text = "\n".join(re.findall(r"^ *///(?: (.*))?$", file.read(), re.MULTILINE))
+        for number, block in enumerate(re.findall(r"^```swift\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)):
+            files.append(tmp_path / f"{os.path.basename(path)[:-6]}{number}.swift")
+            files[-1].write_text(source(block))
+    assert len(files) > 12
+    result = compile_files(files, "-suppress-warnings")
     assert result.returncode == 0, result.stderr
 
 
@@ -116,7 +139,7 @@ def test_the_package_of_readme_builds_and_the_tests_of_an_article_pass(tmp_path,
     (planets / "Tests/planetsTests/PlanetsTests.swift").write_text(test)
     for page in (f"{CATALOG}/WriteAWritableTable.md", f"{CATALOG}/Testing.md"):
         for number, block in enumerate(blocks(page)):
-            if DECLARATION.match(block) and block != test:
+            if is_made_of_declarations(block) and block != test:
                 file = planets / f"Tests/planetsTests/{os.path.basename(page)[:-3]}{number}.swift"
                 file.write_text(source(block))
     result = subprocess.run(["swift", "test"], cwd=planets, capture_output=True, text=True)

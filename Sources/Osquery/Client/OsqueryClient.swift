@@ -29,7 +29,7 @@ extension OsqueryClient {
     ///
     /// ```swift
     /// struct Process: Decodable { var pid: Int32; var name: String; var parent: Int32? }
-    /// let processes = try await manager.query("SELECT pid, name, parent FROM processes", as: Process.self)
+    /// let processes = try await osquery.query("SELECT pid, name, parent FROM processes", as: Process.self)
     /// ```
     ///
     /// A property is the column of its name, or of its name in snake case. A column that is missing or empty is nil where the
@@ -43,7 +43,7 @@ extension OsqueryClient {
     /// Runs a query that returns exactly one row.
     ///
     /// ```swift
-    /// let version = try await manager.queryRow("SELECT version FROM osquery_info")["version"]
+    /// let version = try await osquery.queryRow("SELECT version FROM osquery_info")["version"]
     /// ```
     ///
     /// - Throws: What ``query(_:)`` throws, or ``RowCountError`` where there is no row, or more than one.

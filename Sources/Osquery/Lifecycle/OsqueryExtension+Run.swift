@@ -6,9 +6,7 @@ extension OsqueryExtension {
     /// Runs the extension as a program: reads the flags that osqueryd gave this process, and exits when the extension has ended.
     ///
     /// ```swift
-    /// static func main() {
-    ///     OsqueryExtension(name: "planets", version: "1.0.0", plugins: [Planets()]).main()
-    /// }
+    /// OsqueryExtension(name: "planets", version: "1.0.0", plugins: [Planets()]).main()
     /// ```
     ///
     /// Exits with 0 when the extension has ended as it should. Where it cannot go on, it prints a sentence on stderr and exits with

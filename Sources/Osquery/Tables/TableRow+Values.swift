@@ -9,9 +9,7 @@ extension TableRow {
     /// A column's value as a value of `type`: a number, a `Bool`, a `String`, `[UInt8]`, or an enum with raw values.
     ///
     /// ```swift
-    /// func insert(_ row: TableRow, rowID: Int64?) async throws -> Int64 {
-    ///     guard let stars = try row.value("stars", as: Int.self) else { throw RowChangeError.constraint }
-    ///     …
+    /// guard let stars = try row.value("stars", as: Int.self) else { throw RowChangeError.constraint }
     /// ```
     ///
     /// - Returns: Nil where the value is NULL, or where the row does not have the column.
