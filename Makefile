@@ -43,7 +43,7 @@ EXAMPLES := $(notdir $(wildcard Examples/*))
 # How long each part is fuzzed.
 SECONDS := 60
 
-.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb test-rpm test-system test-forwarding examples docs fuzz build install uninstall bench recording reference lint format bench-receiver cost deb rpm dist install-files clean build-packages demo-packages test-packages bench-packages deb-packages rpm-packages forwarding-packages
+.PHONY: help demo test test-unit test-integration test-sanitizers test-faults test-deb test-rpm test-system test-forwarding check-api examples docs fuzz build install uninstall bench recording reference lint format bench-receiver cost deb rpm dist install-files clean build-packages demo-packages test-packages bench-packages deb-packages rpm-packages forwarding-packages
 
 help:
 	@echo 'make demo       install what is missing, build, carry logs into the journal and show them'
@@ -53,6 +53,7 @@ help:
 	@echo 'make test-rpm   the RPM package with rpm, in a clean system'
 	@echo 'make test-system  the Debian package in a container that systemd has booted'
 	@echo 'make test-forwarding  rsyslog, syslog-ng, and the journal over TLS; installs rsyslog'
+	@echo 'make check-api  the public API, against that of the commit in Tests/API/baseline'
 	@echo 'make examples   build the packages of Examples'
 	@echo 'make docs       the documentation of the library Osquery, into .build/docs'
 	@echo 'make fuzz       fuzz what reads bytes that others wrote, for SECONDS=60 each part'
@@ -147,6 +148,14 @@ examples: build-packages
 	done
 	@$(PROGRESS) "Building the tests' extension" $(SWIFT) build --package-path Tests/Integration/Subject --scratch-path .build/examples
 	@$(PROGRESS) 'Building osquery-stand-in' $(SWIFT) build --disable-default-traits --product osquery-stand-in --scratch-path .build/examples
+
+# Breaks of the public API. The modules of other packages are those that the examples were built with.
+check-api: $(VENV)/ready .build/examples/debug/Modules/ServiceLifecycle.swiftmodule
+	$(VENV)/bin/python $(PYTEST) -q Tests/API
+	$(PYTHON) Tests/API/check.py .build/examples/debug/Modules .build/api
+
+.build/examples/debug/Modules/ServiceLifecycle.swiftmodule: | build-packages
+	@$(PROGRESS) 'Building the example Service' $(SWIFT) build --package-path Examples/Service --scratch-path .build/examples
 
 # The library's documentation, as a site in .build/docs.
 docs: build-packages
