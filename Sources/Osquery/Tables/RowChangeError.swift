@@ -3,7 +3,7 @@
 /// ```swift
 /// guard note.count > 0 else { throw RowChangeError.constraint }
 /// ```
-public struct RowChangeError: Error, Equatable, CustomStringConvertible {
+public struct RowChangeError: Error, Hashable, CustomStringConvertible {
     /// What osqueryd calls the refusal (osquery: sql/virtual_table.cpp, xUpdate).
     let status: String
     /// What went wrong, as a sentence.
