@@ -1,6 +1,6 @@
 /// The version, in one place.
 enum Version {
-    static let current = "0.1.0"
+    static let current = "0.2.0"
 
     /// What `--version` prints: the version, and with what it was built.
     static var text: String {

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from conftest import EXTENSION
+from version import VERSION
 
 USAGE, UNAVAILABLE, NOT_PERMITTED = 64, 69, 77
 
@@ -70,7 +71,7 @@ def test_help_and_version():
     assert result.returncode == 0
     for flag in ("--socket", "--timeout", "--interval", "--verbose"):
         assert flag in result.stdout
-    assert run("--version").stdout in ("0.1.0 (package traits: Gist)\n", "0.1.0 (package traits: none)\n")
+    assert run("--version").stdout in (f"{VERSION} (package traits: Gist)\n", f"{VERSION} (package traits: none)\n")
 
 
 def registered_plugins(manager):

@@ -14,6 +14,7 @@ from osquery.extensions.ttypes import ExtensionResponse
 from osqueryd import Manager, encode_call, wait_until
 from thrift.protocol.TBinaryProtocol import TBinaryProtocol
 from thrift.transport.TTransport import TMemoryBuffer
+from version import VERSION
 
 ROOT = os.path.join(os.path.dirname(__file__), "../..")
 PEER = f"{ROOT}/.build/peer/peer"
@@ -51,7 +52,7 @@ def peer(*arguments):
 def test_every_method_of_ours_is_called_by_cpp(cpp, journal):
     process = subprocess.Popen([EXTENSION, "--socket", cpp.path], stderr=subprocess.PIPE, text=True)
     registered = cpp.line().split()
-    assert registered[:3] == ["registered", "tutorial-extension", "0.1.0"]
+    assert registered[:3] == ["registered", "tutorial-extension", VERSION]
     # 15 columns and the attributes, 18 and them; a logger has no route info.
     assert {"logger:journal:0", "table:journal_logger:16", "table:systemd:19", "distributed:directory:0"} <= set(registered)
     path = f"{cpp.path}.7000"
@@ -92,7 +93,7 @@ def test_every_method_of_cpps_is_called_by_our_client(cpp):
     output = subprocess.run(
         [f"{EXAMPLES}/AskOsquery", cpp.path, "SELECT 'é漢'"], stdout=subprocess.PIPE, text=True, check=True).stdout
     assert output.splitlines() == [
-        "extension 7000 tutorial-extension 0.1.0", "logger_plugin journal,planets", "row 42 SELECT 'é漢'",
+        f"extension 7000 tutorial-extension {VERSION}", "logger_plugin journal,planets", "row 42 SELECT 'é漢'",
         'columns [["number": "INTEGER"]]']
     failed = subprocess.run([f"{EXAMPLES}/AskOsquery", cpp.path, "nope"], stdout=subprocess.PIPE, text=True).stdout
     assert f"getQueryColumns at {cpp.path}: osqueryd answered with status 1: no such column: nope" in failed

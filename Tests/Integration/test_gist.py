@@ -5,6 +5,7 @@ import time
 import pytest
 from gist_fixtures import needs_gist
 from github import CONFIG, ID, GitHub, Proxy, ask, config, error, gist, make_certificate, reply
+from version import VERSION
 
 pytestmark = needs_gist
 
@@ -19,7 +20,7 @@ def test_the_configuration_comes_byte_for_byte(manager, github, begin, text):
     (path, headers), = github.requests
     assert path == f"/gists/{ID}"
     assert headers["accept"] == "application/vnd.github+json"
-    assert headers["user-agent"] == "tutorial-extension/0.1.0"
+    assert headers["user-agent"] == f"tutorial-extension/{VERSION}"
     assert "authorization" not in headers
 
 

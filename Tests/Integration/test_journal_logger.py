@@ -6,6 +6,7 @@ import time
 
 from conftest import Journald
 from osqueryd import wait_until
+from version import VERSION
 
 RESULT = '{"name":"n","action":"added","columns":{"a":"%d"}}'
 
@@ -37,7 +38,7 @@ def test_sent_lines_are_counted(manager, extension, journal):
     # A ping and a call each: 21 logger calls, and this query.
     assert after["connections"] - before["connections"] == 44
     assert after["registrations"] == 1
-    assert after["version"] == "0.1.0"
+    assert after["version"] == VERSION
     assert (after["entries_waited"], after["entries_spooled"], after["damaged"], after["calls_refused"]) == (0, 0, 0, 0)
     assert after["suppressed"] == 0
     assert after["spool_bytes_max"] == 512 << 20

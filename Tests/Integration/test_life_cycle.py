@@ -11,11 +11,12 @@ import pytest
 from conftest import EXTENSION, RunningExtension
 from osqueryd import FIRST_UUID, Manager, connect, wait_until
 from thrift.transport.TTransport import TTransportException
+from version import VERSION
 
 
 def test_it_registers_what_osqueryd_demands(manager, extension):
     [info] = manager.extensions_by_uuid.values()
-    assert (info.name, info.version) == ("tutorial-extension", "0.1.0")
+    assert (info.name, info.version) == ("tutorial-extension", VERSION)
     assert tuple(map(int, info.sdk_version.split("."))) >= (1, 7, 7)
     ((uuid, registry),) = manager.registries.items()
     assert uuid == FIRST_UUID
