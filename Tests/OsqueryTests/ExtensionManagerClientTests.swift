@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import OsqueryTesting
 import SystemCalls
 import Testing
 
@@ -158,6 +159,24 @@ private struct FakeOsquery: OsqueryClient {
 
 @Suite struct OsqueryClientTests {
     private struct Info: Decodable, Equatable { var pid: Int }
+
+    @Test func aCallMadeDuringAnotherOneOfTheSameClientIsAnswered() throws {
+        // As a table that asks osqueryd has it, which a query of another such table reads.
+        let during = Lock<ExtensionManagerClient?>(nil)
+        let manager = try TestManager { sql in
+            guard sql == "outer", let client = during.withLock({ $0 }) else {
+                return ExtensionResponse(rows: [["is": "inner"]])
+            }
+            return ExtensionResponse(rows: try client.query("inner"))
+        }
+        defer { manager.stop() }
+        let client = ExtensionManagerClient(socketPath: manager.socketPath)
+        during.withLock { $0 = client }
+        #expect(try client.query("outer") == [["is": "inner"]])
+        // The connection that is kept answers the next call alone.
+        #expect(try client.query("other") == [["is": "inner"]])
+        #expect(client.idleConnection != nil)
+    }
 
     @Test func aQueryForOneRowReturnsIt() async throws {
         let client: any OsqueryClient = FakeOsquery(rows: [["pid": "7"]])

@@ -5,7 +5,7 @@ import Thrift
 
 /// Calls osqueryd, or osqueryi, over its extension socket (osquery.thrift: ExtensionManager).
 ///
-/// One connection is kept between calls and made anew when osqueryd has closed it; calls made at once take turns.
+/// One connection is kept between calls, and made anew when osqueryd has closed it. Calls made at once have a connection each.
 public final class ExtensionManagerClient: Sendable {
     /// What `--extensions_socket` names.
     public let socketPath: String
@@ -14,7 +14,8 @@ public final class ExtensionManagerClient: Sendable {
 
     private let interrupt: Int32?
     private let process: pid_t?
-    private let connection = Lock(Connection())
+    /// The connection kept between calls; nil while there is none, or a call has it.
+    private let kept = Lock<Connection?>(nil)
 
     /// - Parameters:
     ///   - socketPath: osqueryd's `--extensions_socket`.
@@ -35,12 +36,12 @@ public final class ExtensionManagerClient: Sendable {
 
     /// The connection kept between calls, to see whether osqueryd ends it.
     var idleConnection: Int32? {
-        connection.withLock { $0.rawValue }
+        kept.withLock { $0?.rawValue }
     }
 
     /// The process that answers over the connection kept between calls.
     func managerProcess() -> ManagerProcess {
-        connection.withLock { ManagerProcess(at: socketPath, over: $0.rawValue) }
+        kept.withLock { ManagerProcess(at: socketPath, over: $0?.rawValue) }
     }
 
     /// The process that listens at the socket. Nil where there is none, or where it is in another pid namespace.
@@ -51,7 +52,7 @@ public final class ExtensionManagerClient: Sendable {
 
     /// Closes the connection kept between calls; the next call makes a new one.
     func disconnect() {
-        connection.withLock { $0.descriptor = nil }
+        kept.withLock { $0 = nil }
     }
 
     /// Asks whether osqueryd answers.
@@ -193,17 +194,18 @@ extension ExtensionManagerClient {
     private func call<R: Sendable>(
         _ method: String, _ read: ReadResult<R>, writeArguments: (inout ThriftWriter) -> Void = { _ in }
     ) throws(ManagerError) -> R {
-        let result: Result<R, ManagerError> = connection.withLock { connection in
-            do throws(ManagerError.Reason) {
-                let message = try exchange(method, over: &connection, writeArguments)
-                return .success(try Self.result(of: message, method, read))
-            } catch {
-                // What an answer that comes too late would mix up.
-                connection.descriptor = nil
-                return .failure(self.error(method, error))
-            }
+        var connection = kept.withLock { $0.take() } ?? Connection()
+        do throws(ManagerError.Reason) {
+            let message = try exchange(method, over: &connection, writeArguments)
+            let result = try Self.result(of: message, method, read)
+            var used: Connection? = consume connection
+            // That of a call made meanwhile is closed.
+            kept.withLock { swap(&$0, &used) }
+            return result
+        } catch {
+            // The connection is closed: an answer that comes too late would be taken for the next call's.
+            throw self.error(method, error)
         }
-        return try result.get()
     }
 
     private func exchange(
