@@ -23,7 +23,7 @@ public struct TestStatusLine: Sendable {
 
     /// A line. The time is a fixed one, so that what a logger makes of the line is the same in each run.
     public init(
-        _ severity: StatusLine.Severity = .info, _ message: String, file: String = "scheduler.cpp", line: Int = 120,
+        _ severity: StatusLine.Severity, _ message: String, file: String = "scheduler.cpp", line: Int = 120,
         host: String = "localhost", calendarTime: String = "Mon Nov 23 09:34:14 2026 UTC", time: Int64 = 1_795_426_454
     ) {
         self.severity = severity

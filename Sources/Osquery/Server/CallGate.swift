@@ -1,6 +1,6 @@
 import SystemCalls
 
-/// Lets a thread run an `async` plugin call to its end, and other threads cancel it.
+/// Lets a thread run an `async` plugin call to its end, and another one cancel it.
 package final class CallGate: Sendable {
     private let executor = ThreadExecutor()
     private let task = Lock<Task<Void, Never>?>(nil)
@@ -19,8 +19,8 @@ package final class CallGate: Sendable {
         }
     }
 
-    /// Cancels the call under way: its caller is gone.
-    func cancel() {
-        task.withLock { $0 }?.cancel()
+    /// The task of the call under way, to be cancelled; nil where there is none, or where somebody has it already.
+    func takeTask() -> Task<Void, Never>? {
+        task.withLock { $0.take() }
     }
 }

@@ -132,9 +132,23 @@ extension ExtensionServer {
                     spare.drop()
                     break ticking
                 }
-                table.forEachAbandoned { gates[$0].cancel() }
+                cancelAbandoned()
             }
             if table.isStopped { return }
+        }
+    }
+
+    /// Cancels calls whose callers are gone, on a thread of its own: the cancellation handlers of plugins may block.
+    private func cancelAbandoned() {
+        var tasks: [Task<Void, Never>] = []
+        table.forEachAbandoned { worker in
+            if let task = gates[worker].takeTask() { tasks.append(task) }
+        }
+        if tasks.isEmpty { return }
+        do {
+            try BlockingThread.start { [tasks] in for task in tasks { task.cancel() } }
+        } catch {
+            logger.error("A call whose caller is gone goes on: \(error)")
         }
     }
 
