@@ -83,6 +83,7 @@ extension TestManager {
     ///
     /// - Throws: ``TestManagerError`` where the table refuses.
     public func delete(from table: String, rowID: Int64) async throws {
+        _ = try await registeredTable(table)
         _ = try await change(table, ["action": "delete", "id": "\(rowID)"])
     }
 

@@ -122,10 +122,16 @@ public final class TestManager: Sendable {
 
     /// Registers plugins over the socket and serves them in this process, without the life cycle of an extension.
     ///
-    /// - Throws: `PluginError` where an extension with these plugins would refuse to start.
+    /// - Parameters:
+    ///   - plugins: What to register.
+    ///   - name: The extension's name; by default one that no other has.
+    /// - Returns: The extension's number.
+    /// - Throws: `PluginError` where an extension with these plugins would refuse to start, `ManagerError` where osqueryd would refuse
+    ///   them, and ``TestManagerError`` where they cannot be served.
     @discardableResult
-    public func register(_ plugins: [any ExtensionPlugin], as name: String = "test") async throws -> Int64 {
+    public func register(_ plugins: [any ExtensionPlugin], as name: String? = nil) async throws -> Int64 {
         try plugins.checkNames()
+        let name = name ?? (extensions.isEmpty ? "test" : "test\(extensions.count + 1)")
         let info = ExtensionInfo(name: name, version: "1.0.0")
         let client = ExtensionManagerClient(socketPath: socketPath)
         let uuid = try await client.registerExtension(info, plugins: plugins)
@@ -133,7 +139,7 @@ public final class TestManager: Sendable {
             let extensionServer = try ExtensionServer(
                 socketPath: "\(socketPath).\(uuid)", processor: ExtensionProcessor(uuid: uuid, plugins: plugins),
                 activity: ExtensionActivity(), logger: Logger(label: name), onShutdown: {})
-            try extensionServer.start()
+            try await extensionServer.startUnblocked()
             served.withLock { $0.append(extensionServer) }
         } catch {
             throw TestManagerError.notStarted(error, at: "\(socketPath).\(uuid)")

@@ -6,7 +6,7 @@ package enum BlockingThread {
     /// Enough for plugin code that decodes JSON recursively; only what is touched takes memory.
     private static let stackSize = 1 << 20
 
-    /// Starts a detached thread that runs `body`. No signal is blocked in it: programs that it starts would inherit that.
+    /// Starts a detached thread that runs `body`. The same signals are blocked in it as in the thread that calls this.
     package static func start(_ body: @escaping @Sendable () -> Void) throws(SystemError) {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)

@@ -18,6 +18,10 @@ pytest_plugins = ["gist_fixtures"]
 
 EXTENSION = os.environ.get("EXTENSION", os.path.join(os.path.dirname(__file__), "../../build/tutorial-extension.ext"))
 
+# A shell that runs the tests in the background has these ignored, which what they start would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
 
 class Journal:
     """What came into the journal after this was made.

@@ -178,6 +178,35 @@ private struct FakeOsquery: OsqueryClient {
         #expect(client.idleConnection != nil)
     }
 
+    @Test func aCancelledCallEndsWithoutItsAnswer() async throws {
+        let isAsked = Condition(false)
+        let mayAnswer = Condition(false)
+        let manager = try TestManager { _ in
+            isAsked.change { $0 = true }
+            mayAnswer.wait { $0 ? () : nil }
+            return ExtensionResponse()
+        }
+        defer {
+            mayAnswer.change { $0 = true }
+            manager.stop()
+        }
+        let client = ExtensionManagerClient(socketPath: manager.socketPath, timeout: .seconds(100))
+        let task = Task { try await client.query("SELECT 1") }
+        while !isAsked.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(1)) }
+        task.cancel()
+        let error = await #expect(throws: ManagerError.self) { try await task.value }
+        #expect(error?.code == .interrupted)
+        // Before it was made, too.
+        let cancelled = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await client.options()
+        }
+        let early = await #expect(throws: ManagerError.self) { try await cancelled.value }
+        #expect(early?.code == .interrupted)
+        // The client goes on with a connection of its own.
+        #expect(try await client.extensions().isEmpty)
+    }
+
     @Test func aQueryForOneRowReturnsIt() async throws {
         let client: any OsqueryClient = FakeOsquery(rows: [["pid": "7"]])
         #expect(try await client.queryRow("SELECT pid FROM osquery_info") == ["pid": "7"])
@@ -188,8 +217,8 @@ private struct FakeOsquery: OsqueryClient {
     }
 
     @Test(arguments: [
-        (0, RowCountError.Code.none, "The query returned no row instead of exactly one: SELECT 1"),
-        (2, .several, "The query returned 2 rows instead of exactly one: SELECT 1"),
+        (0, RowCountError.Code.noRow, "The query returned no row instead of exactly one: SELECT 1"),
+        (2, .severalRows, "The query returned 2 rows instead of exactly one: SELECT 1"),
     ])
     func anotherNumberOfRowsIsAnError(count: Int, code: RowCountError.Code, sentence: String) async {
         let client = FakeOsquery(rows: Array(repeating: ["pid": "7"], count: count))

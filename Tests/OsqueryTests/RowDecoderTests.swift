@@ -31,9 +31,9 @@ private struct Process: Decodable, Equatable {
     }
 
     @Test(arguments: [
-        ("pid", "x", "The column “pid” of a row cannot be decoded: “x” is no Int32."),
-        ("pid", "4294967296", "The column “pid” of a row cannot be decoded: “4294967296” is no Int32."),
-        ("onDisk", "yes", "The column “onDisk” of a row cannot be decoded: “yes” is no truth value."),
+        ("pid", "x", "The column “pid” of a row cannot be decoded: “x” is not a value of Int32."),
+        ("pid", "4294967296", "The column “pid” of a row cannot be decoded: “4294967296” is not a value of Int32."),
+        ("onDisk", "yes", "The column “onDisk” of a row cannot be decoded: “yes” is not a truth value (0 or 1)."),
     ])
     func whatDoesNotFitIsSaid(column: String, value: String, sentence: String) {
         var row = row
@@ -76,7 +76,7 @@ private struct Note: Decodable, Equatable {
         #expect(try row.value("nothing", as: Int.self) == nil)
         #expect(try row.value("missing", as: Int.self) == nil)
         let error = #expect(throws: RowError.self) { try row.value("title", as: Int.self) }
-        #expect(error?.description == "The column “title” of a row cannot be decoded: “milk” is no Int.")
+        #expect(error?.description == "The column “title” of a row cannot be decoded: “milk” is not a value of Int.")
     }
 
     @Test func aTableRowIsDecodedIntoAValue() throws {

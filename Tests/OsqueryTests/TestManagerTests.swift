@@ -1,3 +1,4 @@
+import Glibc
 import Osquery
 import OsqueryTesting
 import SystemCalls
@@ -28,7 +29,40 @@ private struct Nested: TablePlugin {
     }
 }
 
+/// The signals that are blocked where the plugin is called.
+private struct BlockedSignals: TablePlugin {
+    struct Row: Encodable { var number: Int32 }
+
+    let name = "blocked_signals"
+    let columns = [Column("number", .integer)]
+
+    func generate(_ query: QueryContext) async throws -> [Row] {
+        var blocked = sigset_t()
+        pthread_sigmask(SIG_SETMASK, nil, &blocked)
+        return (1..<32).filter { sigismember(&blocked, $0) == 1 }.map(Row.init)
+    }
+}
+
 @Suite struct TestManagerTests {
+    @Test("no signal is blocked where a plugin is called, so programs that it starts have all")
+    func blocksNoSignal() async throws {
+        let manager = try TestManager()
+        defer { manager.stop() }
+        try await manager.register([BlockedSignals()])
+        #expect(try await manager.generate("blocked_signals") == [])
+    }
+
+    @Test("extensions are registered one after the other without names")
+    func registersSeveral() async throws {
+        let manager = try TestManager()
+        defer { manager.stop() }
+        try await manager.register([BlockedSignals()])
+        try await manager.register([RecordingLogger()])
+        #expect(Set(manager.extensions.values.map(\.name)) == ["test", "test2"])
+        let error = await #expect(throws: TestManagerError.self) { try await manager.delete(from: "nope", rowID: 1) }
+        #expect(error?.code == .noSuchTable)
+    }
+
     @Test func aPluginIsCalledAsOsquerydCallsIt() async throws {
         let manager = try TestManager(options: ["logger_plugin": OptionInfo(value: "x")])
         defer { manager.stop() }

@@ -1,10 +1,11 @@
 import SystemCalls
 
-/// Calls that suspend their task until osqueryd has answered. Each waits on a thread of its own, never in Swift's pool.
+/// Calls that suspend their task until osqueryd has answered, or the task is cancelled: then they throw a ``ManagerError`` with the code
+/// ``ManagerError/Code/interrupted``. Each waits on a thread of its own, never in Swift's pool.
 extension ExtensionManagerClient: OsqueryClient {
     /// Asks whether osqueryd answers.
     public func ping() async throws(ManagerError) {
-        try await onThread { () throws(ManagerError) in try self.ping() }
+        try await onThread { (client) throws(ManagerError) in try client.ping() }
     }
 
     /// Registers an extension and its plugins.
@@ -13,32 +14,32 @@ extension ExtensionManagerClient: OsqueryClient {
     public func registerExtension(
         _ info: ExtensionInfo, plugins: [any ExtensionPlugin]
     ) async throws(ManagerError) -> Int64 {
-        try await onThread { () throws(ManagerError) in try self.registerExtension(info, plugins: plugins) }
+        try await onThread { (client) throws(ManagerError) in try client.registerExtension(info, plugins: plugins) }
     }
 
     /// Takes an extension and its plugins out of osqueryd's registry.
     public func deregisterExtension(_ uuid: Int64) async throws(ManagerError) {
-        try await onThread { () throws(ManagerError) in try self.deregisterExtension(uuid) }
+        try await onThread { (client) throws(ManagerError) in try client.deregisterExtension(uuid) }
     }
 
     /// The extensions that osqueryd knows, by their numbers. osquery itself is not among them.
     public func extensions() async throws(ManagerError) -> [Int64: ExtensionInfo] {
-        try await onThread { () throws(ManagerError) in try self.extensions() }
+        try await onThread { (client) throws(ManagerError) in try client.extensions() }
     }
 
     /// osqueryd's flags, by their names without dashes.
     public func options() async throws(ManagerError) -> [String: OptionInfo] {
-        try await onThread { () throws(ManagerError) in try self.options() }
+        try await onThread { (client) throws(ManagerError) in try client.options() }
     }
 
     /// Runs a query and brings its rows.
     public func query(_ sql: String) async throws(ManagerError) -> [ExtensionResponse.Row] {
-        try await onThread { () throws(ManagerError) in try self.query(sql) }
+        try await onThread { (client) throws(ManagerError) in try client.query(sql) }
     }
 
     /// The columns that a query would bring: a row each, `{name: type}`.
     public func getQueryColumns(_ sql: String) async throws(ManagerError) -> [ExtensionResponse.Row] {
-        try await onThread { () throws(ManagerError) in try self.getQueryColumns(sql) }
+        try await onThread { (client) throws(ManagerError) in try client.getQueryColumns(sql) }
     }
 
     /// Calls a plugin (osquery.thrift: Extension.call).
@@ -50,21 +51,27 @@ extension ExtensionManagerClient: OsqueryClient {
     public func call(
         registry: String, plugin: String, request: [String: String]
     ) async throws(ManagerError) -> ExtensionResponse {
-        try await onThread { () throws(ManagerError) in try self.call(registry, plugin, request) }
+        try await onThread { (client) throws(ManagerError) in try client.call(registry, plugin, request) }
     }
 
     private func onThread<R: Sendable>(
-        _ body: @escaping @Sendable () throws(ManagerError) -> R
+        _ body: @escaping @Sendable (ExtensionManagerClient) throws(ManagerError) -> R
     ) async throws(ManagerError) -> R {
-        let result: Result<R, ManagerError> = await withCheckedContinuation { continuation in
-            do throws(SystemError) {
-                try BlockingThread.start {
-                    continuation.resume(returning: Result { () throws(ManagerError) in try body() })
+        let cancellation = WakeEvent()
+        let result: Result<R, ManagerError> = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                do throws(SystemError) {
+                    try BlockingThread.start { [self] in
+                        let client = ExtensionManagerClient(self, interrupt: cancellation.descriptor)
+                        continuation.resume(returning: Result { () throws(ManagerError) in try body(client) })
+                    }
+                } catch {
+                    let failed = ManagerError(method: "call", socketPath: socketPath, reason: .notReached(error))
+                    continuation.resume(returning: .failure(failed))
                 }
-            } catch {
-                let failed = ManagerError(method: "call", socketPath: socketPath, reason: .notReached(error))
-                continuation.resume(returning: .failure(failed))
             }
+        } onCancel: {
+            cancellation.set()
         }
         return try result.get()
     }

@@ -9,13 +9,13 @@ import Thrift
 public final class ExtensionManagerClient: Sendable {
     /// What `--extensions_socket` names.
     public let socketPath: String
-    /// How long a call may take in all.
+    /// How long a call may take, from its beginning to the last byte of the answer.
     public let timeout: Duration
 
     private let interrupt: Int32?
     private let process: pid_t?
     /// The connection kept between calls; nil while there is none, or a call has it.
-    private let kept = Lock<Connection?>(nil)
+    private let kept: Lock<Connection?>
 
     /// - Parameters:
     ///   - socketPath: osqueryd's `--extensions_socket`.
@@ -32,6 +32,16 @@ public final class ExtensionManagerClient: Sendable {
         self.timeout = timeout
         self.interrupt = interrupt
         self.process = process
+        kept = Lock(nil)
+    }
+
+    /// The same client, whose calls end early when a descriptor becomes readable.
+    init(_ client: ExtensionManagerClient, interrupt: Int32) {
+        socketPath = client.socketPath
+        timeout = client.timeout
+        self.interrupt = interrupt
+        process = client.process
+        kept = client.kept
     }
 
     /// The connection kept between calls, to see whether osqueryd ends it.
@@ -212,13 +222,14 @@ extension ExtensionManagerClient {
         _ method: String, over connection: inout Connection, _ writeArguments: (inout ThriftWriter) -> Void
     ) throws(ManagerError.Reason) -> Message {
         let deadline = Deadline(in: timeout)
-        let descriptor = try connect(&connection)
+        let descriptor = try connect(&connection, by: deadline)
         connection.sequenceID &+= 1
         var writer = ThriftWriter()
         writer.writeMessageHeader(.call, name: ByteSlice(method), sequenceID: connection.sequenceID)
         writeArguments(&writer)
         writer.writeStop()
         do {
+            try UnixSocket.limitSending(over: descriptor, to: deadline.remaining)
             try UnixSocket.send(writer, to: descriptor)
         } catch {
             throw error.code == EAGAIN ? .timedOut : .closed
@@ -231,12 +242,12 @@ extension ExtensionManagerClient {
     }
 
     /// The connection kept from the last call, or a new one.
-    private func connect(_ connection: inout Connection) throws(ManagerError.Reason) -> Int32 {
+    private func connect(_ connection: inout Connection, by deadline: Deadline) throws(ManagerError.Reason) -> Int32 {
         if let kept = connection.rawValue, !Self.isStale(kept) { return kept }
         connection.descriptor = nil
         connection.receiver.reset()
         do throws(SystemError) {
-            let descriptor = try UnixSocket.connect(to: socketPath, timeout: timeout)
+            let descriptor = try UnixSocket.connect(to: socketPath, timeout: deadline.remaining)
             let rawValue = descriptor.rawValue
             if let process, UnixSocket.peerProcess(of: rawValue) != process {
                 throw SystemError("find process \(process) at", socketPath, code: ESRCH)

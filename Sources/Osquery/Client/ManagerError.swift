@@ -19,7 +19,7 @@ public struct ManagerError: Error, CustomStringConvertible {
         public static let exception = Code(description: "exception")
         /// osqueryd answered with a status other than 0, which is ``ManagerError/status``.
         public static let refused = Code(description: "refused")
-        /// The extension is to end.
+        /// The task that made the call was cancelled.
         public static let interrupted = Code(description: "interrupted")
     }
 
@@ -94,7 +94,7 @@ public struct ManagerError: Error, CustomStringConvertible {
         case .refused(let code, let message):
             "\(call): osqueryd answered with status \(code): \(message)"
         case .interrupted:
-            "\(call): given up, because the extension ends."
+            "\(call): given up, because the caller does not need the answer any more."
         }
     }
 }

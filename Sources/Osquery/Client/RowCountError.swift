@@ -6,9 +6,9 @@ public struct RowCountError: Error, Equatable, CustomStringConvertible {
         public let description: String
 
         /// The query returned no row.
-        public static let none = Code(description: "none")
+        public static let noRow = Code(description: "noRow")
         /// The query returned more than one row.
-        public static let several = Code(description: "several")
+        public static let severalRows = Code(description: "severalRows")
     }
 
     /// How many rows the query returned.
@@ -17,7 +17,7 @@ public struct RowCountError: Error, Equatable, CustomStringConvertible {
     public let sql: String
 
     /// The kind of failure.
-    public var code: Code { count == 0 ? .none : .several }
+    public var code: Code { count == 0 ? .noRow : .severalRows }
 
     /// What went wrong, as a sentence.
     public var description: String {

@@ -37,11 +37,11 @@ struct RowDecoder: Decoder {
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
-        throw RowError(column: nil, reason: "a row is no list")
+        throw RowError(column: nil, reason: "a row is not a list")
     }
 
     func singleValueContainer() throws -> any SingleValueDecodingContainer {
-        throw RowError(column: nil, reason: "a row is no single value")
+        throw RowError(column: nil, reason: "a row is not a single value")
     }
 }
 
@@ -100,19 +100,19 @@ private struct RowDecodingContainer<Key: CodingKey>: KeyedDecodingContainerProto
     func nestedContainer<NestedKey: CodingKey>(
         keyedBy type: NestedKey.Type, forKey key: Key
     ) throws -> KeyedDecodingContainer<NestedKey> {
-        throw RowError(column: key.stringValue, reason: "a column is no object")
+        throw RowError(column: key.stringValue, reason: "a column is not an object")
     }
 
     func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer {
-        throw RowError(column: key.stringValue, reason: "a column is no list")
+        throw RowError(column: key.stringValue, reason: "a column is not a list")
     }
 
     func superDecoder() throws -> any Decoder { RowDecoder(row: row, blobs: blobs) }
     func superDecoder(forKey key: Key) throws -> any Decoder { RowDecoder(row: row, blobs: blobs) }
 }
 
-/// Decodes what stands in one column.
-private struct ColumnDecoder: Decoder, SingleValueDecodingContainer {
+/// Decodes the value of one column.
+struct ColumnDecoder: Decoder, SingleValueDecodingContainer {
     let codingPath: [any CodingKey] = []
     let userInfo: [CodingUserInfoKey: Any] = [:]
     let column: String
@@ -122,29 +122,31 @@ private struct ColumnDecoder: Decoder, SingleValueDecodingContainer {
     func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
         switch type {
         case is String.Type: return text as! Value
-        case is [UInt8].Type: return (blob ?? Array(text.utf8)) as! Value
+        case is [UInt8].Type: return bytes as! Value
         case is Bool.Type:
             guard let truth = ["1": true, "true": true, "0": false, "false": false][text] else {
-                throw RowError(column: column, reason: "“\(text)” is no truth value")
+                throw RowError(column: column, reason: "“\(text)” is not a truth value (0 or 1)")
             }
             return truth as! Value
         case let number as any LosslessStringConvertible.Type:
             guard let value = number.init(text) as? Value else {
-                throw RowError(column: column, reason: "“\(text)” is no \(type)")
+                throw RowError(column: column, reason: "“\(text)” is not a value of \(type)")
             }
             return value
-        default: return try Value(from: self)
+        default: return try decodeFoundation(type) ?? Value(from: self)
         }
     }
+
+    var bytes: [UInt8] { blob ?? Array(text.utf8) }
 
     func decodeNil() -> Bool { text.isEmpty }
     func singleValueContainer() -> any SingleValueDecodingContainer { self }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
-        throw RowError(column: column, reason: "a column is no object")
+        throw RowError(column: column, reason: "a column is not an object")
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
-        throw RowError(column: column, reason: "a column is no list")
+        throw RowError(column: column, reason: "a column is not a list")
     }
 }

@@ -24,12 +24,15 @@ enum EndingSignals {
         }
         try users.withLock { (users) throws(SystemError) in
             if users == 0 {
-                var value: eventfd_t = 0
-                eventfd_read(events.signal, &value)
-                eventfd_read(events.secondInterrupt, &value)
                 guard osquery_take_signals(events.signal, events.secondInterrupt) == 0 else {
                     throw SystemError("take", "signals")
                 }
+                var value: eventfd_t = 0
+                eventfd_read(events.signal, &value)
+                eventfd_read(events.secondInterrupt, &value)
+                // One that has come since may have been read just now.
+                if first != nil { signal.set() }
+                if interruptCount > 1 { secondInterrupt.set() }
             }
             users += 1
         }

@@ -6,7 +6,7 @@ import SystemCalls
 /// In a command of swift-argument-parser: `@OptionGroup var options: ExtensionOptions`.
 public struct ExtensionOptions: ParsableArguments, Sendable {
     /// The longest `--socket`: with a dot and a number of five digits it still fits into a socket's address.
-    public static let longestSocketPath = UnixAddress.longestPath - 6
+    public static let maximumSocketPathLength = UnixAddress.longestPath - 6
 
     /// osqueryd's extension socket.
     @Option(help: "osqueryd's extension socket, the one that its --extensions_socket names.")
@@ -61,9 +61,9 @@ public struct ExtensionOptions: ParsableArguments, Sendable {
         guard !socket.isEmpty else {
             throw ValidationError("--socket is empty: name the socket that osqueryd's --extensions_socket names.")
         }
-        guard socket.utf8.count <= Self.longestSocketPath else {
+        guard socket.utf8.count <= Self.maximumSocketPathLength else {
             throw ValidationError(
-                "--socket has \(socket.utf8.count) bytes: choose a path of at most \(Self.longestSocketPath) for "
+                "--socket has \(socket.utf8.count) bytes: choose a path of at most \(Self.maximumSocketPathLength) for "
                     + "osqueryd's --extensions_socket, which is what the address of a unix socket has room for.")
         }
         guard (0...86400).contains(timeout) else {

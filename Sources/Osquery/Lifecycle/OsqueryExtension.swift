@@ -16,9 +16,9 @@ public struct OsqueryExtension: Sendable {
     /// The extension's own version, which osqueryd lists.
     public let version: String
     /// What the extension registers; empty where a closure makes the plugins.
-    public internal(set) var plugins: [any ExtensionPlugin]
+    var plugins: [any ExtensionPlugin]
     /// Where the extension says what happens to it.
-    public internal(set) var logger: Logger
+    var logger: Logger
     /// What it has done so far.
     public let activity: ExtensionActivity
     /// Chooses among the plugins when osqueryd's flags are known, before they are registered; nil registers all.

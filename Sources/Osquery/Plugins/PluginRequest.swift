@@ -46,6 +46,13 @@ public struct PluginRequest: Sendable {
         return value
     }
 
+    /// The value of a key that is known only at run time; nil where the request has none.
+    public func value(forKey key: String) -> RequestValue? {
+        var value: RequestValue?
+        forEachEntry { if value == nil, $0 == key { value = RequestValue($1) } }
+        return value
+    }
+
     /// The keys there are, in the order in which they came.
     public var keys: [String] {
         var keys: [String] = []

@@ -66,6 +66,21 @@ package final class ExtensionServer: Sendable {
         if let worker = table.firstWorker() { try start(worker) }
     }
 
+    /// Starts to answer on threads where no signal is blocked, though the caller's may be one of Swift's pool, where nearly all are.
+    package func startUnblocked() async throws(SystemError) {
+        let result: Result<Void, SystemError> = await withCheckedContinuation { continuation in
+            do throws(SystemError) {
+                try BlockingThread.start {
+                    EndingSignals.unblock()
+                    continuation.resume(returning: Result { () throws(SystemError) in try self.start() })
+                }
+            } catch {
+                continuation.resume(returning: .failure(error))
+            }
+        }
+        try result.get()
+    }
+
     /// Closes connections that nobody uses any more.
     func closeIdleConnections() {
         table.closeIdle(longerThan: Self.idleLimit)

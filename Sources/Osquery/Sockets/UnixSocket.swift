@@ -16,14 +16,21 @@ enum UnixSocket {
     /// Connects to the socket at `path`, waiting no longer than `timeout` where its queue of new connections is full.
     static func connect(to path: String, timeout: Duration) throws(SystemError) -> FileDescriptor {
         let descriptor = try make()
-        var time = timeval(timeout)
-        setsockopt(
-            descriptor.rawValue, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+        try limitSending(over: descriptor.rawValue, to: timeout)
         let result = try UnixAddress.with(path) { address, length in
             retryingOnInterrupt { Int(Glibc.connect(descriptor.rawValue, address, length)) }
         }
         guard result == 0 else { throw SystemError("connect to", path) }
         return descriptor
+    }
+
+    /// Bounds how long connecting, and each send, waits for room. Then it fails with EAGAIN.
+    static func limitSending(over connection: Int32, to limit: Duration) throws(SystemError) {
+        // No time at all would be no limit.
+        var time = timeval(max(limit, .microseconds(1)))
+        guard setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size)) == 0 else {
+            throw SystemError("bound the time for", "a connection")
+        }
     }
 
     /// Listens at `path`, which only our own user can connect to.

@@ -71,7 +71,7 @@ struct RowKeyProbe: Decoder {
                 case let list as any RangeReplaceableCollection.Type: list.init()
                 case is Bool.Type: false
                 case let cases as any CaseIterable.Type: cases.anyCase
-                default: nil
+                default: RowKeyProbe.anyValue(ofFoundation: type)
                 }
             return try value as? Value ?? Value(from: self)
         }

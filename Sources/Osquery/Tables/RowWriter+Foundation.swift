@@ -30,3 +30,14 @@ extension RowWriter {
         try write(whole, column)
     }
 }
+
+extension RowKeyProbe {
+    /// A value of a type of Foundation that does not decode itself from nothing.
+    static func anyValue(ofFoundation type: Any.Type) -> Any? {
+        switch type {
+        case is URL.Type: URL(string: "/")
+        case is UUID.Type: UUID()
+        default: nil
+        }
+    }
+}
