@@ -104,11 +104,16 @@ SANITIZED := (bad_input or life_cycle or journal) and not memory and not older_k
 	or (faults and (removed or clean or bound or full_disk or 20_times or header or looks_like)) or 50_rounds
 test-sanitizers: test-packages $(VENV)/ready
 	@for kind in address thread; do \
-		$(PROGRESS) "Building with -sanitize=$$kind" $(SWIFT) build --disable-default-traits --sanitize=$$kind -Xswiftc -use-ld=lld --product $(NAME) --scratch-path .build/$$kind && \
-		EXTENSION=$(CURDIR)/.build/$$kind/debug/$(NAME) TSAN_OPTIONS='exitcode=66 atexit_sleep_ms=0' \
-			ASAN_OPTIONS='exitcode=66 detect_leaks=0' $(INTEGRATION) $(PYTEST) -q \
-			-m 'not systemd' -k '$(SANITIZED)' Tests/Integration || exit 1; \
+		$(PROGRESS) "Building with -sanitize=$$kind" $(SWIFT) build --disable-default-traits --sanitize=$$kind -Xswiftc -use-ld=lld --product $(NAME) --scratch-path .build/$$kind || exit 1; \
 	done
+	@echo 'Testing both at once …'
+	@for kind in address thread; do \
+		(EXTENSION=$(CURDIR)/.build/$$kind/debug/$(NAME) TSAN_OPTIONS='exitcode=66 atexit_sleep_ms=0' \
+			ASAN_OPTIONS='exitcode=66 detect_leaks=0' $(INTEGRATION) $(PYTEST) -q \
+			-m 'not systemd' -k '$(SANITIZED)' Tests/Integration >.build/$$kind/tests.log 2>&1; echo $$? >.build/$$kind/tests.status) & \
+	done; wait; \
+	for kind in address thread; do echo "With -sanitize=$$kind:"; cat .build/$$kind/tests.log; done; \
+	cat .build/address/tests.status .build/thread/tests.status | awk '$$1 != 0 { failed = 1 } END { exit failed || NR != 2 }'
 
 # The Debian package with dpkg, in a clean system.
 DEB_FILE = $(CURDIR)/build/$(NAME)_$(VERSION)_$(shell dpkg --print-architecture).deb
