@@ -32,8 +32,8 @@ extension OsqueryClient {
     /// let processes = try await osquery.query("SELECT pid, name, parent FROM processes", as: Process.self)
     /// ```
     ///
-    /// A property is the column of its name, or of its name in snake case. A column that is missing or empty is nil where the
-    /// property is an optional.
+    /// A property is the column of its name, or of its name in snake case. An optional property is nil if its column is missing, or
+    /// is empty text, as NULL is. Only a `String?` is empty text then.
     ///
     /// - Throws: What ``query(_:)`` throws, or ``RowError`` for a row that is not such a value.
     public func query<Row: Decodable & Sendable>(_ sql: String, as type: Row.Type) async throws -> [Row] {
