@@ -74,6 +74,10 @@ def test_a_writable_table(manager, run):
     assert change(action="update", id="1", json_value_array='["bread"]') == [{"status": "success"}]
     assert manager.generate("notes", keeping_row_ids=True) == [{"rowid": "1", "text": "bread"}]
     assert change(action="insert", auto_rowid="false", json_value_array="[null]") == [{"status": "constraint"}]
+    assert change(action="update", id="9", json_value_array='["cheese"]') == [{"status": "constraint"}]
+    assert change(action="insert", auto_rowid="false", json_value_array='["butter"]') == [{"status": "success", "id": "2"}]
+    assert change(action="update", id="1", new_id="2", json_value_array='["bread"]') == [{"status": "constraint"}]
+    assert change(action="delete", id="2") == [{"status": "success"}]
     assert change(action="delete", id="1") == [{"status": "success"}]
     assert manager.generate("notes") == []
 

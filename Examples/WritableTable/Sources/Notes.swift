@@ -23,9 +23,11 @@ final class Notes: WritableTablePlugin {
 
     func update(rowID: Int64, to row: TableRow, newRowID: Int64?) throws {
         guard let text = row.string("text") else { throw RowChangeError.constraint }
-        notes.withLock { notes in
+        try notes.withLock { notes in
+            let id = newRowID ?? rowID
+            guard notes[rowID] != nil, id == rowID || notes[id] == nil else { throw RowChangeError.constraint }
             notes[rowID] = nil
-            notes[newRowID ?? rowID] = text
+            notes[id] = text
         }
     }
 
