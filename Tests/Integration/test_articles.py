@@ -99,6 +99,13 @@ def test_a_block_that_does_not_compile_is_found(tmp_path):
     assert "has no member 'produce'" in result.stderr
 
 
+def dependency_by_url():
+    """The line of README for a package that is fetched."""
+    with open(f"{ROOT}/README.md", encoding="utf-8") as file:
+        [line] = re.findall(r"`(\.package\(url: .*?\))`", file.read())
+    return line
+
+
 def repository(directory):
     """The sources as they are now, as a repository with the version that README asks for."""
     def git(*words):
@@ -107,28 +114,26 @@ def repository(directory):
     os.mkdir(directory)
     names = subprocess.check_output(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT)
     subprocess.run(["xargs", "-0", "cp", "--parents", "-t", directory], input=names, cwd=ROOT, check=True)
-    [package] = [block for block in all_blocks("README.md") if PACKAGE in block]
-    [version] = re.findall(r'from: "(.*?)"', package)
+    [version] = re.findall(r'from: "(.*?)"', dependency_by_url())
     git("init", "--quiet")
     git("add", "--all")
     git("commit", "--quiet", "--message=All")
     git("tag", version)
 
 
-@pytest.mark.parametrize("dependency", ["url", "path"])
+@pytest.mark.parametrize("dependency", ["path", "url"])
 def test_the_package_of_readme_builds_and_the_tests_of_an_article_pass(tmp_path, dependency):
-    """README's files as they are, but for the host in the URL, or with the line for a clone beside them."""
+    """README's files as they are, or with the line for a package that is fetched, but for the host in its URL."""
     repository(tmp_path / "tutorial-extension")
     [package] = [block for block in all_blocks("README.md") if PACKAGE in block]
-    assert "https://HOST/" in package
+    assert '.package(path: "../tutorial-extension"' in package
     if dependency == "url":
-        package = package.replace("https://HOST/", f"file://{tmp_path}/")
-        os.symlink("tutorial-extension", tmp_path / "tutorial-extension.git")
-    else:
-        with open(f"{ROOT}/README.md", encoding="utf-8") as file:
-            [line] = re.findall(r"`(\.package\(path: .*?\))`", file.read())
-        package = re.sub(r"\.package\(url: .*\)", line, package)
+        line = dependency_by_url()
+        assert "https://HOST/" in line
+        line = line.replace("https://HOST/", f"file://{tmp_path}/")
+        package = re.sub(r"\.package\(path: .*\)", line, package)
         assert line in package
+        os.symlink("tutorial-extension", tmp_path / "tutorial-extension.git")
     planets = tmp_path / "planets"
     for directory in (planets / "Sources/planets", planets / "Tests/planetsTests"):
         directory.mkdir(parents=True)
