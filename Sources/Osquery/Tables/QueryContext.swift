@@ -11,19 +11,22 @@ public struct QueryContext: Sendable {
         self.usedColumns = usedColumns
     }
 
-    /// The constraints on a column, all of which hold.
+    /// The constraints on a column. All of them hold, except that several with ``ConstraintOperator/equals`` may be the values of an `IN`, of
+    /// which one holds.
     public subscript(column: String) -> [Constraint] {
         constraints[column] ?? []
     }
 
     /// What a column is compared with by an operator.
     ///
-    /// An `IN` with several values calls the table once a value; a table without an index on the column is not told.
+    /// The values of an `IN` arrive one per call if the column has ``ColumnOptions/index``, and all in one call if it has
+    /// ``ColumnOptions/optimized`` as well. A table without an index on the column does not get them
+    /// (osquery: sql/virtual_table.cpp, xBestIndex).
     public func expressions(of column: String, _ operator: ConstraintOperator = .equals) -> [String] {
         self[column].filter { $0.operator == `operator` }.map(\.expression)
     }
 
-    /// The same as numbers; what is no number of this type is left out.
+    /// The same as numbers. Whatever is not a number of this type is left out.
     public func numbers<Number: FixedWidthInteger>(
         of column: String, _ operator: ConstraintOperator = .equals, as type: Number.Type = Number.self
     ) -> [Number] {
