@@ -2,10 +2,10 @@
 ///
 /// osqueryd asks each `--distributed_interval` seconds (osquery: distributed/distributed.cpp).
 public protocol DistributedPlugin: ExtensionPlugin {
-    /// The queries that are to be run now. Each is run once for each time that it is brought.
+    /// The queries that are to be run now. Each is run once for each time that it is returned.
     func getQueries() async throws -> DistributedQueries
 
-    /// Takes the results of queries that ``getQueries()`` brought.
+    /// Takes the results of queries that ``getQueries()`` returned.
     func writeResults(_ results: [DistributedResult]) async throws
 }
 
@@ -36,7 +36,7 @@ extension DistributedPlugin {
 public struct DistributedQueries: Sendable, Equatable {
     /// SQL by a name that its result comes back under.
     public var queries: [String: String]
-    /// SQL by the names of queries: such a query is run only where this brings rows.
+    /// SQL by the names of queries: the query of that name is run only if this returns rows.
     public var discovery: [String: String]
     /// For how many seconds osqueryd is to ask more often than its interval says.
     public var accelerate: Int?

@@ -1,4 +1,4 @@
-/// What a live query brought.
+/// The result of a live query.
 public struct DistributedResult: Sendable, Equatable {
     /// What a query cost (osquery: distributed/distributed.cpp, DistributedQueryResult).
     public struct Statistics: Sendable, Equatable {
@@ -23,7 +23,7 @@ public struct DistributedResult: Sendable, Equatable {
         }
     }
 
-    /// The name that the query was brought under.
+    /// The query's name.
     public var name: String
     /// 0, or why the query failed: SQLite's code, mostly 1.
     public var status: Int64

@@ -11,7 +11,7 @@ public protocol ConfigPlugin: ExtensionPlugin {
     ///
     /// - Parameters:
     ///   - name: The pack's name.
-    ///   - value: What stands in the configuration in place of the pack: the plugin's own way to say where it is.
+    ///   - value: What the configuration has in place of the pack: the plugin's own way to say where it is.
     func genPack(name: String, value: String) async throws -> String
 }
 

@@ -1,9 +1,9 @@
 /// What a logger wants to be sent besides results (osquery: core/plugins/logger.h, LoggerFeatures).
 public struct LoggerFeatures: OptionSet, Sendable {
-    /// The bits, or the number, that osquery has for it.
+    /// The features as osquery's bits.
     public let rawValue: Int32
 
-    /// The option, or the operator, of a number that osquery has for it.
+    /// The features that these bits mean to osquery.
     public init(rawValue: Int32) {
         self.rawValue = rawValue
     }
@@ -14,7 +14,7 @@ public struct LoggerFeatures: OptionSet, Sendable {
     public static let events = LoggerFeatures(rawValue: 2)
 }
 
-/// A logger, to be named by osqueryd's `--logger_plugin`: one function a kind of log.
+/// A logger, to be named by osqueryd's `--logger_plugin`: one function for each kind of log.
 ///
 /// **An error thrown for a result or a snapshot makes osqueryd shut down, and the rows are lost** (osquery issue 7100). Throw
 /// only when there is nothing left that could keep the line.

@@ -1,19 +1,23 @@
 import Thrift
 
 /// One of osqueryd's own log lines: a JSON object with the members `s`, `f`, `i`, `m`, `h`, `c` and `u`
-/// (osquery: core/plugins/logger.cpp, serializeIntermediateLog).
+/// (osquery: logger/logger.cpp, serializeIntermediateLog).
 public struct StatusLine: Sendable {
     /// glog's severities, as osqueryd sends them.
     public enum Severity: Int, Sendable, CaseIterable {
+        /// Something that is in order.
         case info = 0
+        /// Something that may be wrong; osqueryd goes on.
         case warning = 1
+        /// Something that failed.
         case error = 2
+        /// What made osqueryd end.
         case fatal = 3
     }
 
     /// The line's JSON, exactly as it came.
     public let text: RequestValue
-    /// How grave; nil where the text does not tell.
+    /// How serious the line is; nil if the text does not tell.
     public let severity: Severity?
     package let file, line, message, hostIdentifier, calendarTime, unixTime: JSONValue?
 

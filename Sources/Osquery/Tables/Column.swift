@@ -1,5 +1,6 @@
 /// A column's type, spelled as osquery spells it (osquery: core/sql/column.h, kColumnTypeNames).
 public enum ColumnType: String, Sendable, CaseIterable {
+    /// Any text.
     case text = "TEXT"
     /// 32 bits: osqueryd cuts what is longer.
     case integer = "INTEGER"
@@ -7,27 +8,29 @@ public enum ColumnType: String, Sendable, CaseIterable {
     case bigint = "BIGINT"
     /// 64 bits; SQLite has no such numbers, and osqueryd makes NULL of one above `Int64.max`.
     case unsignedBigint = "UNSIGNED BIGINT"
+    /// A floating-point number of 64 bits.
     case double = "DOUBLE"
+    /// Bytes.
     case blob = "BLOB"
 }
 
 /// What SQLite may know of a column (osquery: core/sql/column.h, ColumnOptions).
 public struct ColumnOptions: OptionSet, Sendable {
-    /// The bits, or the number, that osquery has for it.
+    /// The options as osquery's bits.
     public let rawValue: Int
 
-    /// The option, or the operator, of a number that osquery has for it.
+    /// The options that these bits mean to osquery.
     public init(rawValue: Int) {
         self.rawValue = rawValue
     }
 
-    /// Rows can be found by it: an `IN` or a `JOIN` on it calls the table once a value.
+    /// Rows can be found by it: an `IN` on it calls the table once for each value, and a `JOIN` once for each row of the other table.
     public static let index = ColumnOptions(rawValue: 1)
     /// A query must constrain it.
     public static let required = ColumnOptions(rawValue: 2)
     /// A constraint on it changes what the table generates.
     public static let additional = ColumnOptions(rawValue: 4)
-    /// A constraint on it makes the table faster.
+    /// A constraint on it makes the table faster. With ``index``, all values of an `IN` arrive in one call.
     public static let optimized = ColumnOptions(rawValue: 8)
     /// `SELECT *` leaves it out.
     public static let hidden = ColumnOptions(rawValue: 16)
@@ -57,12 +60,12 @@ public struct Column: Sendable, Equatable {
     }
 }
 
-/// What osqueryd may know of a table (osquery: core/sql/table_plugin.h, TableAttributes).
+/// What osqueryd may know of a table (osquery: core/tables.h, TableAttributes).
 public struct TableAttributes: OptionSet, Sendable {
-    /// The bits, or the number, that osquery has for it.
+    /// The attributes as osquery's bits.
     public let rawValue: Int
 
-    /// The option, or the operator, of a number that osquery has for it.
+    /// The attributes that these bits mean to osquery.
     public init(rawValue: Int) {
         self.rawValue = rawValue
     }

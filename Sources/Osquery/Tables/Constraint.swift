@@ -1,10 +1,10 @@
-/// How a query compares a column with a value (osquery: core/sql/query_context.h, ConstraintOperator; sqlite3.h,
+/// How a query compares a column with a value (osquery: core/tables.h, ConstraintOperator; sqlite3.h,
 /// SQLITE_INDEX_CONSTRAINT_…).
 public struct ConstraintOperator: RawRepresentable, Sendable, Hashable {
-    /// The bits, or the number, that osquery has for it.
+    /// The number by which osquery knows the operator.
     public let rawValue: UInt8
 
-    /// The option, or the operator, of a number that osquery has for it.
+    /// The operator that osquery knows by this number.
     public init(rawValue: UInt8) {
         self.rawValue = rawValue
     }
@@ -37,7 +37,7 @@ public struct Constraint: Sendable, Equatable {
     public let `operator`: ConstraintOperator
     /// What the column is compared with, as it came.
     public let expression: String
-    /// The same with the type that osqueryd gives the column; text where it is no value of that type.
+    /// The same with the type that osqueryd gives the column. It is text if it is not a value of that type.
     public let value: ColumnValue
 
     /// A constraint, for tests of a table.

@@ -1,4 +1,4 @@
-/// A table that queries can be made of: columns, and a function that brings the rows.
+/// A table that queries can be made of: columns, and a function that returns the rows.
 ///
 /// ```swift
 /// struct Planets: TablePlugin {
@@ -26,6 +26,7 @@ public protocol TablePlugin: ExtensionPlugin {
     var columns: [Column] { get }
     /// Other names for the table.
     var aliases: [String] { get }
+    /// What osqueryd may know of the table; nothing, unless said otherwise.
     var attributes: TableAttributes { get }
     /// The columns that identify a row; empty where it takes all of them.
     ///
@@ -35,7 +36,7 @@ public protocol TablePlugin: ExtensionPlugin {
     /// that has a `rowid` of its own keeps it.
     var primaryKey: [String] { get }
 
-    /// Brings the rows. More than the query's constraints ask for may be brought: SQLite looks at each row again.
+    /// Returns the rows. They may be more than the query's constraints ask for: SQLite looks at each row again.
     func generate(_ query: QueryContext) async throws -> [Row]
 }
 

@@ -1,6 +1,6 @@
 package import Thrift
 
-/// What a plugin call or a query brings back (osquery.thrift: ExtensionResponse).
+/// What a plugin call or a query returns (osquery.thrift: ExtensionResponse).
 public struct ExtensionResponse: Sendable, Equatable {
     /// A row: column names and values, all of them strings.
     public typealias Row = [String: String]
@@ -21,7 +21,7 @@ public struct ExtensionResponse: Sendable, Equatable {
         list = .encoded(encodedRows)
     }
 
-    /// What the call brings.
+    /// The rows that the call returns.
     public var rows: [Row] {
         get {
             switch list {

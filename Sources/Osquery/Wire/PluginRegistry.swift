@@ -1,10 +1,14 @@
 import Thrift
 
-/// The kinds of plugin that an extension can bring, by their names in osquery's registry.
+/// The kinds of plugin that an extension can have, by their names in osquery's registry.
 public enum PluginRegistry: String, Sendable, CaseIterable {
+    /// Sources of osqueryd's configuration: ``ConfigPlugin``.
     case config
+    /// Sources of live queries: ``DistributedPlugin``.
     case distributed
+    /// Loggers: ``LoggerPlugin``.
     case logger
+    /// Tables: ``TablePlugin``.
     case table
 }
 
