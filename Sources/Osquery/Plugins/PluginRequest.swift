@@ -1,6 +1,6 @@
 import Thrift
 
-/// The map of strings that osqueryd calls a plugin with, still in the message that brought it.
+/// The map of strings that osqueryd calls a plugin with, still in the message that it came in.
 public struct PluginRequest: Sendable {
     private let bytes: ByteSlice
     /// Where the first key's length stands.

@@ -1,12 +1,16 @@
 /// A value in a row.
 public enum ColumnValue: Sendable, Equatable {
+    /// NULL.
     case null
+    /// A text.
     case text(String)
+    /// A signed integer.
     case integer(Int64)
     /// SQLite has no such numbers: osqueryd makes NULL of one above `Int64.max`.
     case unsigned(UInt64)
     /// NaN is NULL, as in SQLite.
     case double(Double)
+    /// Bytes.
     case blob([UInt8])
 }
 
