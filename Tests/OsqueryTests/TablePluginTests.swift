@@ -77,7 +77,7 @@ private struct Wrong<Row: Encodable & Sendable>: TablePlugin {
 
     @Test func routesTellColumnsAliasesAndAttributes() {
         let routes = Everything().routes
-        #expect(routes[0] == ["id": "column", "name": "text", "type": "TEXT", "op": "33"])
+        #expect(routes[0] == ["id": "column", "name": "text", "type": "TEXT", "op": "65"])
         #expect(routes[3] == ["id": "column", "name": "most", "type": "UNSIGNED BIGINT", "op": "16"])
         #expect(routes.contains(["id": "alias", "alias": "all_of_it"]))
         #expect(routes.contains(["id": "columnAlias", "name": "words", "target": "text"]))

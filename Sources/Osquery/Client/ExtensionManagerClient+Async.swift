@@ -32,12 +32,12 @@ extension ExtensionManagerClient: OsqueryClient {
         try await onThread { (client) throws(ManagerError) in try client.options() }
     }
 
-    /// Runs a query and brings its rows.
+    /// Runs a query and returns its rows.
     public func query(_ sql: String) async throws(ManagerError) -> [ExtensionResponse.Row] {
         try await onThread { (client) throws(ManagerError) in try client.query(sql) }
     }
 
-    /// The columns that a query would bring: a row each, `{name: type}`.
+    /// The columns that a query would return: a row for each, `{name: type}`.
     public func getQueryColumns(_ sql: String) async throws(ManagerError) -> [ExtensionResponse.Row] {
         try await onThread { (client) throws(ManagerError) in try client.getQueryColumns(sql) }
     }

@@ -127,12 +127,12 @@ public final class ExtensionManagerClient: Sendable {
             })
     }
 
-    /// Runs a query and brings its rows.
+    /// Runs a query and returns its rows.
     package func query(_ sql: String) throws(ManagerError) -> [ExtensionResponse.Row] {
         try rows("query", sql)
     }
 
-    /// The columns that a query would bring: a row each, `{name: type}`.
+    /// The columns that a query would return: a row for each, `{name: type}`.
     func getQueryColumns(_ sql: String) throws(ManagerError) -> [ExtensionResponse.Row] {
         try rows("getQueryColumns", sql)
     }

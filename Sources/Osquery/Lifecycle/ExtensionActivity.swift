@@ -12,16 +12,16 @@ public final class ExtensionActivity: Sendable {
     private let messageCounter = Atomic<Int>(0)
     private let start = ContinuousClock.now
 
-    /// Counters that stand at 0.
+    /// Counters that are 0.
     public init() {}
 
     /// How often osqueryd has registered the extension; more than once where its worker was replaced.
     public var registrations: Int { registrationCounter.load(ordering: .relaxed) }
-    /// Connections that osqueryd has made: two a plugin call.
+    /// Connections that osqueryd has made: two for each plugin call.
     public var connections: Int { connectionCounter.load(ordering: .relaxed) }
     /// Messages that have come over them, pings included.
     public var messages: Int { messageCounter.load(ordering: .relaxed) }
-    /// How long there has been the extension.
+    /// The time since the extension was made.
     public var uptime: Duration { ContinuousClock.now - start }
 
     func countRegistration() { registrationCounter.add(1, ordering: .relaxed) }

@@ -20,7 +20,7 @@ public struct ExtensionError: Error, CustomStringConvertible {
 
     /// The kind of failure.
     public let code: Code
-    /// What made the extension fail: a ``ManagerError``, or the error of a system call.
+    /// What made the extension fail: a ``ManagerError``, a ``PluginError`` or the error of a system call.
     public let underlyingError: any Error
     /// What went wrong, as a sentence.
     public let description: String

@@ -34,10 +34,20 @@ public struct ColumnOptions: OptionSet, Sendable {
     public static let optimized = ColumnOptions(rawValue: 8)
     /// `SELECT *` leaves it out.
     public static let hidden = ColumnOptions(rawValue: 16)
-    /// Compared with the collation NOCASE.
-    public static let collateNoCase = ColumnOptions(rawValue: 32)
-    /// Compared with osquery's collation for versions.
-    public static let collateVersion = ColumnOptions(rawValue: 64)
+    /// Compared byte by byte (SQLite's BINARY), which is the default.
+    public static let collateBinary = ColumnOptions(rawValue: 32)
+    /// Compared without regard to the case of ASCII letters (SQLite's NOCASE).
+    public static let collateNoCase = ColumnOptions(rawValue: 64)
+    /// Compared without spaces at the end (SQLite's RTRIM).
+    public static let collateRTrim = ColumnOptions(rawValue: 128)
+    /// Compared as version numbers (osquery's VERSION).
+    public static let collateVersion = ColumnOptions(rawValue: 256)
+    /// Compared as versions of Arch Linux packages.
+    public static let collateVersionArch = ColumnOptions(rawValue: 512)
+    /// Compared as versions of Debian packages.
+    public static let collateVersionDpkg = ColumnOptions(rawValue: 1024)
+    /// Compared as versions of RPM packages.
+    public static let collateVersionRHEL = ColumnOptions(rawValue: 2048)
 }
 
 /// A column of a table.
