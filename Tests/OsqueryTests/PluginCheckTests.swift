@@ -55,6 +55,7 @@ private struct NamedConfig: ConfigPlugin {
 
     @Test func aTestRefusesThemToo() async throws {
         let manager = try TestManager()
+        defer { manager.stop() }
         await #expect(throws: PluginError.self) { try await manager.register([Declared(name: "Group")]) }
         #expect(manager.extensions.isEmpty)
     }

@@ -28,6 +28,7 @@ private final class Collector: SynchronousLoggerPlugin {
     func calledForEachKindOfLog() async throws {
         let logger = Collector()
         let manager = try TestManager()
+        defer { manager.stop() }
         _ = try await manager.register([logger])
         try await manager.logInit(to: "collector")
         try await manager.logString("a", to: "collector")
