@@ -53,6 +53,16 @@ private struct NamedConfig: ConfigPlugin {
         #expect(refusal(Declared(name: "key"), Declared(columns: [Column("group", .text)])) == nil)
     }
 
+    @Test func aTableThatSQLiteCannotMakeIsRefused() {
+        #expect(refusal(Declared(name: "sqlite_x"))?.code == .invalidName)
+        #expect(
+            refusal(Declared(columns: []))?.description == "The table “declared” has 0 columns. SQLite takes 1 to 2000."
+        )
+        let columns = (0...2000).map { Column("c\($0)", .text) }
+        #expect(refusal(Declared(columns: columns))?.code == .invalidColumn)
+        #expect(refusal(Declared(columns: Array(columns.dropLast()))) == nil)
+    }
+
     @Test func aTestRefusesThemToo() async throws {
         let manager = try TestManager()
         defer { manager.stop() }

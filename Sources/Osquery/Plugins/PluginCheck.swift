@@ -23,6 +23,9 @@ extension [any ExtensionPlugin] {
 }
 
 extension TablePlugin {
+    /// SQLITE_MAX_COLUMN (sqlite.org/limits.html), which osquery leaves as it is.
+    private static var maximumColumnCount: Int { 2000 }
+
     /// Checks the names that become SQL (osquery: core/tables.cpp, columnDefinition; sql/virtual_table.cpp, xCreate).
     ///
     /// osqueryd puts a table's name into `CREATE TABLE` as it is, and a column's between backticks. Names that make no SQL, and
@@ -40,6 +43,19 @@ extension TablePlugin {
             throw PluginError(
                 code: .invalidName,
                 description: "The name “\(name)” of a table is a keyword of SQL. Give the table another name.")
+        }
+        if let name = ([name] + aliases).first(where: { $0.hasPrefix("sqlite_") }) {
+            throw PluginError(
+                code: .invalidName,
+                description:
+                    "The name “\(name)” of a table begins with “sqlite_”, which SQLite keeps for itself. Rename it.")
+        }
+        guard (1...Self.maximumColumnCount).contains(columns.count) else {
+            throw PluginError(
+                code: .invalidColumn,
+                description:
+                    "The table “\(self.name)” has \(columns.count) columns. SQLite takes 1 to \(Self.maximumColumnCount)."
+            )
         }
         var taken: Set<String> = []
         for column in columns {
