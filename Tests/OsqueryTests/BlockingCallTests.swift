@@ -125,6 +125,33 @@ private struct Quick: TablePlugin {
         #expect(answers.withLock { $0 }.sorted() == expected.sorted())
     }
 
+    @Test("as many calls as threads are answered, and further ones wait")
+    func callsBeyondTheLimitWait() throws {
+        let barrier = Barrier()
+        let path = "/tmp/osquery-crowd-\(getpid())"
+        let blocking = Blocking(place: .inActor, barrier: barrier)
+        let server = try ExtensionServer(
+            socketPath: path, processor: ExtensionProcessor(uuid: 1, plugins: [blocking]),
+            activity: ExtensionActivity(), logger: Logger(label: "test"), onShutdown: {})
+        try server.start()
+        defer { server.stop(within: .seconds(1)) }
+        defer { barrier.open() }
+        let answers = Condition([String]())
+        for number in 1...ConnectionTable.limit + 6 {
+            try BlockingThread.start {
+                let place = Self.value(of: "blocks_inActor", at: path)
+                answers.change { $0.append(place) }
+            }
+            // One after the other, up to the last one that has a thread.
+            let blocked = min(number, ConnectionTable.limit)
+            #expect(barrier.blocked.wait(atMost: 60_000_000) { $0 == blocked ? () : nil } != nil)
+        }
+        barrier.open()
+        let count = ConnectionTable.limit + 6
+        #expect(answers.wait(atMost: 60_000_000) { $0.count == count ? () : nil } != nil)
+        #expect(answers.withLock { $0 } == [String](repeating: "inActor", count: count))
+    }
+
     /// The value of the only column of the table's only row.
     private static func value(of table: String, at path: String) -> String {
         do {

@@ -57,7 +57,9 @@ final class ConnectionTable: Sendable {
             state.waiting -= 1
             state.accepted += 1
             if state.isStopping { return .none }
-            if state.crowded > 0 && state.waiting == 0 { return makeRoom(&state).map(Duty.start) ?? .none }
+            if state.crowded > 0 && state.waiting == 0 {
+                return makeRoom(&state, sparing: worker).map(Duty.start) ?? .none
+            }
             if state.isTicking { return .none }
             state.isTicking = true
             return .beginTicking
@@ -171,9 +173,9 @@ final class ConnectionTable: Sendable {
     }
 
     /// A thread to start, or, where there may be no more, nil, and the end of the connection that was idle longest.
-    private func makeRoom(_ state: inout State) -> Worker? {
+    private func makeRoom(_ state: inout State, sparing newest: Worker? = nil) -> Worker? {
         if let added = Self.add(to: &state) { return added }
-        closeOldest(&state)
+        closeOldest(&state, sparing: newest)
         return nil
     }
 
@@ -184,15 +186,23 @@ final class ConnectionTable: Sendable {
         return free
     }
 
-    private func closeOldest(_ state: inout State) {
+    /// - Parameter newest: The thread whose connection was taken just now, and is spared.
+    private func closeOldest(_ state: inout State, sparing newest: Worker?) {
         let idle = state.connections.indices.filter {
-            (state.connections[$0] ?? -1) >= 0 && waitingSince[$0].value.load(ordering: .relaxed) > 0
+            $0 != newest && (state.connections[$0] ?? -1) >= 0 && waitingSince[$0].value.load(ordering: .relaxed) > 0
+                && !hasInput(state.connections[$0] ?? -1)
         }
         let oldest = idle.min {
             waitingSince[$0].value.load(ordering: .relaxed) < waitingSince[$1].value.load(ordering: .relaxed)
         }
         // The thread that serves it sees the end of its connection, closes it and takes the next one.
         if let oldest, let connection = state.connections[oldest] { shutdown(connection, Int32(SHUT_RDWR)) }
+    }
+
+    /// Whether a message has come that the thread has not read yet.
+    private func hasInput(_ connection: Int32) -> Bool {
+        var descriptor = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
+        return poll(&descriptor, 1, 0) > 0
     }
 
     private static var now: Int64 {
