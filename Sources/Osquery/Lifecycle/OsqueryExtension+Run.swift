@@ -41,7 +41,7 @@ extension OsqueryExtension {
     /// SIGTERM and SIGINT over.
     ///
     /// Returning means that the extension has ended as it should: osqueryd sent `shutdown`, ``stop()``, a signal or the end of the process
-    /// that started us said so, or osqueryd is gone. Calls under way have been answered, and the socket is removed.
+    /// that started us said so, or osqueryd is gone. Calls under way had 600 ms to be answered, and the socket is removed.
     ///
     /// An osqueryd that ends first finishes the query under way, and logs its results. So on `shutdown`, ``stop()``, a signal or the end of
     /// the process that started us, the extension goes on serving until the process that registered it has ended, for at most

@@ -13,12 +13,14 @@ public protocol ExtensionPlugin: Sendable {
     /// Answers a call of osqueryd. An error thrown is answered as status 1 with the error's text: the `errorDescription` of a
     /// `LocalizedError`, and the description of any other.
     ///
-    /// The call runs on a thread of its own, also after an `await` and in actors and child tasks, so it may block without delaying
-    /// others. See <doc:LifeCycleAndGuarantees> for what does not run there. Where the caller hangs up, the call's task is
+    /// The call runs on a thread of its own, also after an `await` and in child tasks, so it may block without delaying others. See
+    /// <doc:LifeCycleAndGuarantees#What-may-block> for what does not run there, such as actors that several calls use. Where the caller hangs up, the call's task is
     /// cancelled.
     func call(_ request: PluginRequest) async throws -> ExtensionResponse
 
     /// Gives up what the plugin holds: the extension ends, and no further call comes. By default it does nothing.
+    ///
+    /// A call that has not returned 600 ms after the end began may still run.
     ///
     /// It is called once in each run, for all plugins at once, also when the run throws. The extension waits a second for it.
     func onShutdown() async

@@ -2,6 +2,9 @@
 ///
 /// A logger is called for each row that osqueryd logs. Choose this protocol where that matters and the logger has nothing to wait for but
 /// the kernel. It may block, as every plugin may.
+///
+/// Write none of the functions with `async`: an `async` ``LoggerPlugin/logInit(_:)``, ``LoggerPlugin/logHealth(_:)`` or
+/// ``LoggerPlugin/logEvent(_:)`` compiles, and is not called.
 public protocol SynchronousLoggerPlugin: LoggerPlugin, SynchronousPlugin {
     /// A result: one row (`--logger_event_type=true`, the default) or one batch of added and removed rows, as JSON.
     func logString(_ text: RequestValue) throws

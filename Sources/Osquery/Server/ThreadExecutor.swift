@@ -3,8 +3,9 @@ import SystemCalls
 /// Runs an `async` function on the thread that waits for it, from its beginning to its end.
 ///
 /// The function's task prefers this executor (SE-0417). So what follows an `await` runs on that thread too, and so do child tasks and
-/// actors without an executor of their own: what blocks there holds up neither Swift's pool, which has a thread a core, nor anybody
-/// who needs it. The main actor, actors with an executor of their own and unstructured tasks run elsewhere.
+/// actors that nobody else uses: what blocks there holds up neither Swift's pool, which has a thread per core, nor anybody who needs
+/// it. The main actor, actors with an executor of their own and unstructured tasks run elsewhere. An actor for which several wait runs
+/// all their parts on the thread of the first, whatever executor they prefer.
 final class ThreadExecutor: TaskExecutor {
     private struct State {
         var jobs: [UnownedJob] = []
