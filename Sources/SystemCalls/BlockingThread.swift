@@ -27,6 +27,20 @@ package enum BlockingThread {
         }
     }
 
+    /// Suspends the task until `body` has run on such a thread, and returns what it returned.
+    package static func run<Value: Sendable>(
+        _ body: @escaping @Sendable () -> Value
+    ) async throws(SystemError) -> Value {
+        let result: Result<Value, SystemError> = await withCheckedContinuation { continuation in
+            do throws(SystemError) {
+                try start { continuation.resume(returning: .success(body())) }
+            } catch {
+                continuation.resume(returning: .failure(error))
+            }
+        }
+        return try result.get()
+    }
+
     private final class Box: Sendable {
         let body: @Sendable () -> Void
 

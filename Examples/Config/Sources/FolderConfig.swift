@@ -1,7 +1,7 @@
 import Foundation
 import Osquery
 
-/// osqueryd's configuration, out of the files of a directory. osqueryd --config_plugin=folder
+/// Reads osqueryd's configuration from the files of a directory. osqueryd --config_plugin=folder
 struct FolderConfig: ConfigPlugin {
     let name = "folder"
     let path = ProcessInfo.processInfo.environment["CONFIG_FOLDER"] ?? "/etc/osquery"

@@ -59,16 +59,13 @@ extension ExtensionManagerClient: OsqueryClient {
     ) async throws(ManagerError) -> R {
         let cancellation = WakeEvent()
         let result: Result<R, ManagerError> = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                do throws(SystemError) {
-                    try BlockingThread.start { [self] in
-                        let client = ExtensionManagerClient(self, interrupt: cancellation.descriptor)
-                        continuation.resume(returning: Result { () throws(ManagerError) in try body(client) })
-                    }
-                } catch {
-                    let failed = ManagerError(method: "call", socketPath: socketPath, reason: .notReached(error))
-                    continuation.resume(returning: .failure(failed))
+            do throws(SystemError) {
+                return try await BlockingThread.run { [self] in
+                    let client = ExtensionManagerClient(self, interrupt: cancellation.descriptor)
+                    return Result { () throws(ManagerError) in try body(client) }
                 }
+            } catch {
+                return .failure(ManagerError(method: "call", socketPath: socketPath, reason: .notReached(error)))
             }
         } onCancel: {
             cancellation.set()

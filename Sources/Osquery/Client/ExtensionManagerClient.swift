@@ -243,7 +243,8 @@ extension ExtensionManagerClient {
 
     /// The connection kept from the last call, or a new one.
     private func connect(_ connection: inout Connection, by deadline: Deadline) throws(ManagerError.Reason) -> Int32 {
-        if let kept = connection.rawValue, !Self.isStale(kept) { return kept }
+        // An idle one has input where the peer has closed it, or said what nobody asked for.
+        if let kept = connection.rawValue, !UnixSocket.hasInput(kept) { return kept }
         connection.descriptor = nil
         connection.receiver.reset()
         do throws(SystemError) {
@@ -300,11 +301,5 @@ extension ExtensionManagerClient {
             throw .badReply("\(error)")
         }
         throw .badReply("It holds no result of \(method).")
-    }
-
-    /// Whether the peer has closed an idle connection, or said what nobody asked for.
-    private static func isStale(_ connection: Int32) -> Bool {
-        var descriptor = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
-        return poll(&descriptor, 1, 0) != 0
     }
 }

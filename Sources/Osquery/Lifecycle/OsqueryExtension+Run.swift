@@ -70,18 +70,15 @@ extension OsqueryExtension {
     ///     and plugin calls have the signal mask of the task's thread.
     public func run(_ options: ExtensionOptions, takingSignals: Bool = true) async throws(ExtensionError) {
         let end = try watchForEnd(takingSignals: takingSignals)
-        let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                do throws(SystemError) {
-                    try BlockingThread.start {
-                        if takingSignals { EndingSignals.unblock() }
-                        continuation.resume(
-                            returning: Result { () throws(ExtensionError) in try run(options, until: end) })
-                    }
-                } catch {
-                    end.giveSignalsBack()
-                    continuation.resume(returning: .failure(ExtensionError.failed(error)))
+        let result: Result<Void, ExtensionError> = await withTaskCancellationHandler {
+            do throws(SystemError) {
+                return try await BlockingThread.run {
+                    if takingSignals { EndingSignals.unblock() }
+                    return Result { () throws(ExtensionError) in try run(options, until: end) }
                 }
+            } catch {
+                end.giveSignalsBack()
+                return .failure(ExtensionError.failed(error))
             }
         } onCancel: {
             end.end(because: .cancelled)

@@ -190,19 +190,13 @@ final class ConnectionTable: Sendable {
     private func closeOldest(_ state: inout State, sparing newest: Worker?) {
         let idle = state.connections.indices.filter {
             $0 != newest && (state.connections[$0] ?? -1) >= 0 && waitingSince[$0].value.load(ordering: .relaxed) > 0
-                && !hasInput(state.connections[$0] ?? -1)
+                && !UnixSocket.hasInput(state.connections[$0] ?? -1)
         }
         let oldest = idle.min {
             waitingSince[$0].value.load(ordering: .relaxed) < waitingSince[$1].value.load(ordering: .relaxed)
         }
         // The thread that serves it sees the end of its connection, closes it and takes the next one.
         if let oldest, let connection = state.connections[oldest] { shutdown(connection, Int32(SHUT_RDWR)) }
-    }
-
-    /// Whether a message has come that the thread has not read yet.
-    private func hasInput(_ connection: Int32) -> Bool {
-        var descriptor = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
-        return poll(&descriptor, 1, 0) > 0
     }
 
     private static var now: Int64 {

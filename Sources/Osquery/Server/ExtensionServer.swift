@@ -68,15 +68,9 @@ package final class ExtensionServer: Sendable {
 
     /// Starts to answer on threads where no signal is blocked, though the caller's may be one of Swift's pool, where nearly all are.
     package func startUnblocked() async throws(SystemError) {
-        let result: Result<Void, SystemError> = await withCheckedContinuation { continuation in
-            do throws(SystemError) {
-                try BlockingThread.start {
-                    EndingSignals.unblock()
-                    continuation.resume(returning: Result { () throws(SystemError) in try self.start() })
-                }
-            } catch {
-                continuation.resume(returning: .failure(error))
-            }
+        let result: Result<Void, SystemError> = try await BlockingThread.run {
+            EndingSignals.unblock()
+            return Result { () throws(SystemError) in try self.start() }
         }
         try result.get()
     }

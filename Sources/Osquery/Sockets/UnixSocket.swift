@@ -105,6 +105,12 @@ enum UnixSocket {
         return retryingOnInterrupt { Int(poll(&descriptor, 1, 0)) } == 0
     }
 
+    /// Whether there is something to read from a connection, or its end.
+    static func hasInput(_ connection: Int32) -> Bool {
+        var descriptor = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
+        return retryingOnInterrupt { Int(poll(&descriptor, 1, 0)) } != 0
+    }
+
     /// Sends all that was written. A peer that is gone is an error, never a signal.
     static func send(_ writer: ThriftWriter, to connection: Int32) throws(SystemError) {
         try writer.forEachPiece { (bytes) throws(SystemError) in try send(bytes, to: connection) }

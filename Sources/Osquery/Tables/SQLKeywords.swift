@@ -4,13 +4,10 @@ enum SQLKeywords {
     /// sqlite.org/lang_keywords.html with SQLite 3.40 and 3.54.
     static let reserved: Set<String> = [
         "add", "all", "alter", "and", "as", "autoincrement", "between", "case", "check", "collate", "commit",
-        "constraint", "create",
-        "default", "deferrable", "delete", "distinct", "drop", "else", "escape", "except", "exists", "foreign", "from",
-        "group",
-        "having", "if", "in", "index", "insert", "intersect", "into", "is", "isnull", "join", "limit", "not", "nothing",
-        "notnull",
-        "null", "on", "or", "order", "primary", "references", "returning", "select", "set", "table", "then", "to",
-        "transaction",
-        "union", "unique", "update", "using", "values", "when", "where",
+        "constraint", "create", "default", "deferrable", "delete", "distinct", "drop", "else", "escape", "except",
+        "exists", "foreign", "from", "group", "having", "if", "in", "index", "insert", "intersect", "into", "is",
+        "isnull", "join", "limit", "not", "nothing", "notnull", "null", "on", "or", "order", "primary", "references",
+        "returning", "select", "set", "table", "then", "to", "transaction", "union", "unique", "update", "using",
+        "values", "when", "where",
     ]
 }
