@@ -40,16 +40,14 @@ public struct PluginRequest: Sendable {
     }
 
     /// The value of `key`, as it came.
-    public subscript(key: StaticString) -> RequestValue? {
-        var value: RequestValue?
-        forEachEntry { if value == nil, $0 == key { value = RequestValue($1) } }
-        return value
-    }
+    public subscript(key: StaticString) -> RequestValue? { firstValue { $0 == key } }
 
     /// The value of a key that is known only at run time; nil where the request has none.
-    public func value(forKey key: String) -> RequestValue? {
+    public func value(forKey key: String) -> RequestValue? { firstValue { $0 == key } }
+
+    private func firstValue(where isKey: (ByteSlice) -> Bool) -> RequestValue? {
         var value: RequestValue?
-        forEachEntry { if value == nil, $0 == key { value = RequestValue($1) } }
+        forEachEntry { if value == nil, isKey($0) { value = RequestValue($1) } }
         return value
     }
 
